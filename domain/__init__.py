@@ -1,0 +1,1 @@
+"""The vocabulary of Answerdesk: dataclasses, protocols and errors. It imports nothing of ours."""

@@ -1,0 +1,86 @@
+"""What two packages share without knowing each other."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from domain.documents import ScoredPassage
+
+Vectors = NDArray[np.float32]  # (n, dimension), each row L2-normalised
+
+
+class Embedder(Protocol):
+    """Turns text into unit vectors. Equal ``fingerprint`` (weights, pooling, precision) means interchangeable."""
+
+    @property
+    def fingerprint(self) -> str: ...
+
+    @property
+    def dimension(self) -> int: ...
+
+    def encode_queries(self, texts: Sequence[str]) -> Vectors:
+        """(len(texts), dimension) float32, L2-normalised. No texts gives shape (0, dimension)."""
+        ...
+
+    def encode_documents(self, texts: Sequence[str]) -> Vectors:
+        """(len(texts), dimension) float32, L2-normalised. No texts gives shape (0, dimension)."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class SearchResult:
+    """Passages best first, and the generation they came from (None before the first one is promoted).
+
+    ``query_vector`` is (dimension,) float32, so that nobody embeds the same question twice.
+    """
+
+    passages: tuple[ScoredPassage, ...]
+    generation: str | None
+    query_vector: NDArray[np.float32]
+
+
+class Searcher(Protocol):
+    def search(self, query: str, top_k: int, collection: str | None = None) -> SearchResult:
+        """The best ``top_k`` live passages of the collection (None: of all).
+
+        Raises:
+            QuestionInvalid: empty or over-long query.
+        """
+        ...
+
+
+class LanguageModel(Protocol):
+    """The GPT-2 behind one door, whatever engine runs it. Safe to call from several threads."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def context_tokens(self) -> int: ...
+
+    @property
+    def is_grounded(self) -> bool:
+        """True when the model was fine-tuned on the grounded prompt; only then may it compose answers."""
+        ...
+
+    def count_tokens(self, text: str) -> int: ...
+
+    def generate(self, prompt: str, max_new_tokens: int) -> Iterator[str]:
+        """Greedy text pieces as they are decoded, without the end-of-text token; closing the iterator stops decoding.
+
+        Raises:
+            PromptTooLong: prompt and new tokens exceed ``context_tokens``.
+        """
+        ...
+
+
+class ProgressListener(Protocol):
+    def __call__(self, done: int, total: int) -> None: ...
+
+
+Facts = Mapping[str, object]

@@ -1,0 +1,111 @@
+"""Sentences and words with character offsets, for Latin and CJK scripts.
+
+Every floor of the house has to agree on where a sentence ends: the splitter never cuts one, the generator
+cites whole ones and the verifier judges them one by one. So the rule lives here, once.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from dataclasses import dataclass
+
+# Words that end in a full stop without ending a sentence. Lower case, without the final stop.
+# fmt: off
+_ABBREVIATIONS = frozenset((
+    "approx", "ca", "cf", "co", "corp", "dept", "dr", "e.g", "eg", "etc", "i.e", "ie", "inc", "jr", "ltd", "mr", "mrs",
+    "ms", "prof", "resp", "sr", "st", "vs",
+))
+# fmt: on
+# These are abbreviations only before a number: "No." is more often an answer, "min." a unit at the end.
+_ABBREVIATIONS_BEFORE_NUMBER = frozenset(("art", "fig", "max", "min", "no", "nr", "p", "pp", "tel"))
+_CJK_STOPS = "。！？｡"
+# A Latin stop ends a sentence only before white space or the end; a CJK stop always does.
+_BOUNDARY = re.compile(
+    rf"""
+    [.!?…]+["'”’)\]]*(?=\s|$)           # a Latin stop with its closing quotes
+    | [{_CJK_STOPS}]+["'”’」』）]*         # a CJK stop
+    | \n\s*\n                           # a blank line
+    | \n(?=\s*(?:[-*•]|\d+[.)])\s)      # the next list item
+    """,
+    re.VERBOSE,
+)
+_WORD = re.compile(r"[^\W_]+(?:['’\-.,:/][^\W_]+)*", re.UNICODE)
+_LONE_SURROGATE = re.compile(r"[\ud800-\udfff]")
+_CJK = re.compile(r"[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff]")
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A half-open range of Unicode code points, ``text[start:end]``."""
+
+    start: int
+    end: int
+
+    def of(self, text: str) -> str:
+        return text[self.start : self.end]
+
+
+def normalise(text: str) -> str:
+    """NFC, with the NUL character that PostgreSQL refuses removed and lone surrogates replaced by U+FFFD."""
+    return unicodedata.normalize("NFC", _LONE_SURROGATE.sub("\ufffd", text).replace("\x00", ""))
+
+
+def sentence_spans(text: str) -> list[Span]:
+    """Split into sentences; the spans are trimmed of white space, in order, and never overlap.
+
+    Blank lines and list bullets are boundaries too, so a heading or a list item is a sentence of its own.
+    """
+    spans: list[Span] = []
+    start = 0
+    for match in _BOUNDARY.finditer(text):
+        if _is_abbreviation(text, match):
+            continue
+        _append_trimmed(spans, text, start, match.end())
+        start = match.end()
+    _append_trimmed(spans, text, start, len(text))
+    return spans
+
+
+def sentences(text: str) -> list[str]:
+    return [span.of(text) for span in sentence_spans(text)]
+
+
+def word_spans(text: str) -> list[Span]:
+    """Words as people count them: runs of letters and digits, and each CJK character by itself."""
+    spans: list[Span] = []
+    for match in _WORD.finditer(text):
+        if _CJK.search(match.group()):
+            spans.extend(Span(i, i + 1) for i in range(match.start(), match.end()))
+        else:
+            spans.append(Span(match.start(), match.end()))
+    return spans
+
+
+def words(text: str) -> list[str]:
+    return [span.of(text) for span in word_spans(text)]
+
+
+def count_words(text: str) -> int:
+    return len(word_spans(text))
+
+
+def _is_abbreviation(text: str, match: re.Match[str]) -> bool:
+    if not match.group().startswith(".") or len(match.group().rstrip("\"'”’)]")) > 1:
+        return False
+    before = text[max(0, match.start() - 12) : match.start()]
+    last_word = before.split()[-1] if before.split() else ""
+    single_initial = len(last_word) == 1 and last_word.isalpha() and last_word.isupper() and last_word != "I"
+    list_number = last_word.isdigit() and text[: match.start()].rpartition("\n")[2].strip() == last_word
+    if last_word.lower() in _ABBREVIATIONS_BEFORE_NUMBER:
+        return text[match.end() :].lstrip()[:1].isdigit()
+    return single_initial or list_number or last_word.lower().lstrip("(\"'") in _ABBREVIATIONS
+
+
+def _append_trimmed(spans: list[Span], text: str, start: int, end: int) -> None:
+    while start < end and text[start].isspace():
+        start += 1
+    while end > start and text[end - 1].isspace():
+        end -= 1
+    if end > start:
+        spans.append(Span(start, end))

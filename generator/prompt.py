@@ -1,0 +1,93 @@
+"""The one prompt that the GPT-2 is trained on and served with.
+
+Plain text without special tokens, so any GPT-2 tokenizer can write it. The question stands before the evidence: a
+causal model then reads every evidence token already knowing what is asked::
+
+    Question: how long do i have to send it back
+    [1] Returns > Deadlines: You can return an item within 30 days of delivery.
+    [2] Shipping: We deliver in two days.
+    Answer: You can return an item within 30 days of delivery. [1]
+
+Each sentence of the answer is followed by the marks of the evidence it rests on. An answer of ``[0]`` cites nothing:
+the evidence does not hold the answer. The marks follow the full stop so that a copied sentence stays one unbroken run.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+REFUSAL = "[0]"
+_MARKED_SENTENCE = re.compile(r"(?P<text>[^\[\]]*[^\[\]\s])\s*(?P<marks>(?:\[\d{1,2}\]\s*)+)")
+_MARK = re.compile(r"\[(\d{1,2})\]")
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """A few sentences of one passage, shown to the model under the number ``[n]`` of its place in the prompt."""
+
+    text: str
+    heading: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class MarkedSentence:
+    """A sentence as the model wrote it, with the evidence numbers it cites (from 1; empty when it cites none)."""
+
+    text: str
+    marks: tuple[int, ...]
+
+
+def render_prompt(question: str, evidence: Sequence[Evidence]) -> str:
+    """Everything up to and including ``Answer:``; the model continues with a space and its first word."""
+    lines = [f"Question: {_one_line(question)}"]
+    for n, piece in enumerate(evidence, start=1):
+        heading = f"{_one_line(piece.heading)}: " if piece.heading else ""
+        lines.append(f"[{n}] {heading}{_one_line(piece.text)}")
+    lines.append("Answer:")
+    return "\n".join(lines)
+
+
+def render_answer(sentences: Iterable[MarkedSentence]) -> str:
+    """The training target, with its leading space; no sentences is a refusal."""
+    parts = [f"{_one_line(s.text)} {' '.join(f'[{n}]' for n in s.marks)}" for s in sentences]
+    return " " + (" ".join(parts) if parts else REFUSAL)
+
+
+def fit_evidence(
+    question: str, evidence: Sequence[Evidence], count_tokens: Callable[[str], int], budget: int
+) -> list[Evidence]:
+    """The longest prefix of ``evidence`` (best first) whose rendered prompt has at most ``budget`` tokens."""
+    kept = list(evidence)
+    while kept and count_tokens(render_prompt(question, kept)) > budget:
+        kept.pop()
+    return kept
+
+
+def is_refusal(completion: str) -> bool:
+    """True when the model declined, or wrote nothing at all."""
+    stripped = completion.strip()
+    return not stripped or stripped.startswith(REFUSAL)
+
+
+def split_marked(completion: str) -> tuple[list[MarkedSentence], str]:
+    """Split what the model has written so far into finished sentences and the unfinished rest.
+
+    A sentence is finished when its marks are followed by something else; call again with more text to get the next.
+    At the end of generation pass the text with a trailing newline so that the last marks count as followed.
+    """
+    finished: list[MarkedSentence] = []
+    consumed = 0
+    for match in _MARKED_SENTENCE.finditer(completion):
+        if match.end() == len(completion) and not completion.endswith("\n"):
+            break
+        marks = tuple(dict.fromkeys(int(n) for n in _MARK.findall(match["marks"])))
+        finished.append(MarkedSentence(match["text"].strip(), marks))
+        consumed = match.end()
+    return finished, completion[consumed:]
+
+
+def _one_line(text: str) -> str:
+    # Square brackets are the marks' alphabet; evidence must not be able to forge one.
+    return " ".join(text.replace("[", "(").replace("]", ")").split())

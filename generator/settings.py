@@ -1,0 +1,21 @@
+"""Knobs of the generator package."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class GeneratorSettings(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    model: str = Field(
+        default="", description="Folder or hub name of a GPT-2; empty means the checkpoint that ships with Answerdesk."
+    )
+    allow_download: bool = Field(default=False, description="Allow a hub name to be fetched; otherwise local only.")
+    threads: int = Field(default=0, ge=0, description="CPU threads of one generation; 0 takes every core.")
+    max_new_tokens: int = Field(default=96, ge=8, description="Longest composed answer, in tokens.")
+    max_question_chars: int = Field(default=4000, ge=1, description="Longest question, in characters.")
+    curated_at: float = Field(
+        default=0.8, ge=0, le=1, description="Cosine of question and FAQ question from which the FAQ answer is given."
+    )
+    refuse_below: float = Field(default=0.4, ge=0, le=1, description="Confidence under which no answer is attempted.")

@@ -1,0 +1,23 @@
+"""Knobs of the retriever package."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class RetrieverSettings(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    embedder_path: Path | None = Field(
+        default=None, description="Folder of a sentence-transformers model; unset means the MiniLM of the pip wheel."
+    )
+    precision: Literal["bf16", "fp32"] = Field(default="bf16", description="Arithmetic of the embedder.")
+    threads: int = Field(default=0, ge=0, description="CPU threads of the embedder; 0 takes every core.")
+    top_k: int = Field(default=5, ge=1, le=50, description="Passages a search returns unless it asks for others.")
+    candidates: int = Field(default=50, ge=5, description="Passages that each half of the search hands to fusion.")
+    max_query_chars: int = Field(default=4000, ge=1, description="Longest query, in characters.")
+    keep_generations: int = Field(default=3, ge=1, description="Index generations kept on disk, the live one included.")
+    max_delta: int = Field(default=10_000, ge=1, description="Passages outside the index that call for a re-index.")

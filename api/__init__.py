@@ -1,1 +1,1 @@
-
+"""Entry points: HTTP, command line, pages, wiring and settings. It knows everybody."""

@@ -1,1 +1,1 @@
-
+"""Finding passages: the embedder, the index generations, the search and its measures."""

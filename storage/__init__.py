@@ -1,1 +1,1 @@
-
+"""What outlives a process: SQL tables, uploaded files and artifact folders."""

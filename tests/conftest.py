@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ipaddress
 import socket
-from collections.abc import Iterator
 
 import pytest
 
@@ -22,7 +21,7 @@ def _is_loopback(address: object) -> bool:
 
 
 @pytest.fixture(autouse=True)
-def _loopback_only(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def _loopback_only(monkeypatch: pytest.MonkeyPatch) -> None:
     """Fails the test that connects elsewhere; psycopg connects in C and is held to loopback by its own URLs."""
     connect = socket.socket.connect
 
@@ -32,4 +31,3 @@ def _loopback_only(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         connect(self, address)  # type: ignore[arg-type]  # the address types depend on the socket family
 
     monkeypatch.setattr(socket.socket, "connect", guarded)
-    yield

@@ -105,3 +105,8 @@ def setting_names() -> dict[str, str]:
         else:
             names[f"{PREFIX}{name}".upper()] = field.description or ""
     return names
+
+
+def override_environment(name: str, value: str) -> None:
+    """Let a command-line option win over the environment, in this process and in those it starts."""
+    os.environ[PREFIX + name] = value

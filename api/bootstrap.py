@@ -1,0 +1,155 @@
+"""The wiring: the one module that names concrete classes and decides who gets what.
+
+``build_services`` only constructs; nothing is read from disk and no model is loaded until one of the ``load_*``
+methods runs, so a command that lists documents starts in a moment.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from sqlalchemy import Engine
+
+from api.settings import Settings
+from domain.errors import ModelMissing, ModelUnsuitable
+from domain.jobs import Job, JobKind
+from domain.protocols import Embedder, LanguageModel
+from generator.agent import Agent
+from generator.language_model import load_language_model
+from ingest.pipeline import IngestPipeline
+from ingest.worker import JobContext, Worker
+from retriever.embedder import MiniLMEmbedder
+from retriever.reindex import Reindexer
+from retriever.retriever import Retriever
+from storage.artifacts import ArtifactStore
+from storage.blobs import BlobStore
+from storage.conversations import ConversationStore
+from storage.documents import DocumentStore
+from storage.engine import create_database_engine, upgrade_schema
+from storage.generations import GenerationStore
+from storage.jobs import JobStore
+from storage.keys import KeyStore
+from storage.vectors import VectorStore
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class Services:
+    """Everything an entry point can ask for. ``agent`` exists after ``load_answering``."""
+
+    settings: Settings
+    engine: Engine
+    blobs: BlobStore
+    documents: DocumentStore
+    vectors: VectorStore
+    jobs: JobStore
+    conversations: ConversationStore
+    generations: GenerationStore
+    artifacts: ArtifactStore
+    keys: KeyStore
+    embedder: Embedder
+    retriever: Retriever
+    reindexer: Reindexer
+    pipeline: IngestPipeline
+    language_model: LanguageModel | None = None
+    language_model_problem: str | None = None
+    _agent: Agent | None = None
+
+    @property
+    def agent(self) -> Agent:
+        if self._agent is None:
+            raise RuntimeError("load_answering() has to run before the first question")
+        return self._agent
+
+    def prepare_storage(self) -> None:
+        """Create the data folder and bring the schema up to date; safe in several processes at once."""
+        self.settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        upgrade_schema(self.engine)
+
+    def load_embedding(self) -> None:
+        """Load the embedder, which searching, ingesting and re-indexing need."""
+        if isinstance(self.embedder, MiniLMEmbedder):
+            self.embedder.load()
+
+    def load_searching(self) -> None:
+        self.load_embedding()
+        self.retriever.load()
+
+    def load_answering(self) -> None:
+        """Load the retriever and the GPT-2. Without a usable GPT-2 the ladder goes on and quotes passages instead."""
+        self.load_searching()
+        if self.language_model is None:
+            self.language_model, self.language_model_problem = self._load_language_model()
+        self._agent = Agent(self.retriever, self.embedder, self.language_model, self.settings.generator)
+
+    def worker(self, name: str | None = None) -> Worker:
+        """A worker over every kind of job; the embedder has to be loaded."""
+        return Worker(
+            self.jobs,
+            {JobKind.INGEST: self._handle_ingest, JobKind.REINDEX: self._handle_reindex},
+            worker_name=name or f"worker-{os.getpid()}",
+            lease_seconds=self.settings.ingest.lease_seconds,
+            poll_seconds=self.settings.ingest.poll_seconds,
+        )
+
+    def close(self) -> None:
+        self.engine.dispose()
+
+    def _load_language_model(self) -> tuple[LanguageModel | None, str | None]:
+        generator = self.settings.generator
+        threads = generator.threads or os.cpu_count() or 1
+        try:
+            return load_language_model(generator, self.settings.data_dir / "models", threads), None
+        except (ModelMissing, ModelUnsuitable) as error:
+            logger.warning("language model not usable; answers will be quoted", extra={"reason": error.detail})
+            return None, f"{error.detail} {error.remedy}"
+
+    def _handle_ingest(self, job: Job, context: JobContext) -> Mapping[str, object] | None:
+        self.pipeline.handle(job, context)
+        if self.retriever.needs_reindex() and self.jobs.active(JobKind.REINDEX) is None:
+            self.jobs.enqueue(JobKind.REINDEX, {"full": False, "promote": True}, singleton=True)
+        return None
+
+    def _handle_reindex(self, job: Job, context: JobContext) -> Mapping[str, object]:
+        report = self.reindexer.run(
+            full=bool(job.payload.get("full")), promote=bool(job.payload.get("promote", True)), progress=context.report
+        )
+        return report.to_dict()
+
+
+def build_services(
+    settings: Settings, *, embedder: Embedder | None = None, language_model: LanguageModel | None = None
+) -> Services:
+    """Construct the house. ``embedder`` and ``language_model`` stand in for the real ones in unit tests."""
+    data = settings.data_dir
+    engine = create_database_engine(settings.resolved_database_url)
+    documents, vectors, jobs = DocumentStore(engine), VectorStore(engine), JobStore(engine)
+    generations, artifacts = GenerationStore(engine), ArtifactStore(data / "generations")
+    blobs = BlobStore(data / "blobs")
+    embedder = embedder or MiniLMEmbedder(
+        settings.retriever.embedder_path,
+        threads=settings.retriever.threads or os.cpu_count() or 1,
+        precision=settings.retriever.precision,
+    )
+    retriever = Retriever(documents, vectors, generations, artifacts, embedder, settings.retriever)
+    return Services(
+        settings=settings,
+        engine=engine,
+        blobs=blobs,
+        documents=documents,
+        vectors=vectors,
+        jobs=jobs,
+        conversations=ConversationStore(engine),
+        generations=generations,
+        artifacts=artifacts,
+        keys=KeyStore(engine),
+        embedder=embedder,
+        retriever=retriever,
+        reindexer=Reindexer(documents, vectors, generations, artifacts, embedder, settings.retriever),
+        pipeline=IngestPipeline(documents, vectors, blobs, embedder, settings.ingest),
+        language_model=language_model,
+    )

@@ -1,0 +1,33 @@
+"""Log lines: standard logging, formatted by structlog, on standard error."""
+
+from __future__ import annotations
+
+import logging
+
+import structlog
+
+from api.settings import Settings
+
+_NOISY = ("httpx", "httpcore", "sentence_transformers", "transformers", "alembic", "bm25s", "urllib3")
+
+
+def configure_logging(settings: Settings) -> None:
+    """Send every logger through one handler; values given in ``extra`` become fields of the line."""
+    renderer: structlog.types.Processor = (
+        structlog.processors.JSONRenderer() if settings.log_json else structlog.dev.ConsoleRenderer(colors=False)
+    )
+    formatter = structlog.stdlib.ProcessorFormatter(
+        foreign_pre_chain=[
+            structlog.stdlib.add_log_level,
+            structlog.stdlib.add_logger_name,
+            structlog.stdlib.ExtraAdder(),
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.format_exc_info,
+        ],
+        processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
+    )
+    handler = logging.StreamHandler()
+    handler.setFormatter(formatter)
+    logging.basicConfig(level=settings.log_level, handlers=[handler], force=True)
+    for name in _NOISY:
+        logging.getLogger(name).setLevel(logging.WARNING)

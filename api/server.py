@@ -1,0 +1,156 @@
+"""The HTTP server process, and the worker process that it keeps alive.
+
+The worker is a fresh interpreter (never a fork: torch and FAISS hang in a forked child) whose standard input is a pipe
+held by the server. When the server dies, however it dies, the pipe closes and the worker stops after its job.
+"""
+
+from __future__ import annotations
+
+import logging
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from ipaddress import ip_address
+
+import uvicorn
+from fastapi import FastAPI
+from uvicorn.supervisors import Multiprocess
+
+from api.bootstrap import build_services
+from api.main import create_app
+from api.settings import Settings
+from domain.errors import SettingsInvalid, Unavailable
+
+logger = logging.getLogger(__name__)
+
+_RESTART_AT_MOST_EVERY = 30.0  # seconds; a worker that dies at once must not spin
+
+
+class PortInUse(Unavailable):
+    title = "Port in use"
+
+
+def is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def require_free_port(host: str, port: int) -> None:
+    """Raises PortInUse before anything heavy is loaded."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        # uvicorn sets the same option, so a port in TIME_WAIT counts as free.
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            raise PortInUse(
+                f"Cannot listen on {host} port {port}: {error.strerror}.",
+                f"Stop the program that uses it, or choose another port: `answerdesk serve --port {port + 1}`.",
+            ) from error
+
+
+def require_safe_binding(host: str, has_staff_key: bool) -> None:
+    """A server that others can reach must have a key first: the first one is printed on a loopback start."""
+    if not is_loopback(host) and not has_staff_key:
+        raise SettingsInvalid(
+            f"{host} can be reached from other machines and no staff key exists yet.",
+            "Run `answerdesk key create --role admin` first.",
+        )
+
+
+class WorkerSupervisor:
+    """Starts one worker process and starts it again when it dies."""
+
+    def __init__(self, command: tuple[str, ...] = (sys.executable, "-m", "api.cli", "worker", "--until-stdin-closes")):
+        self._command = command
+        self._stopping = threading.Event()
+        self._process: subprocess.Popen[bytes] | None = None
+        self._thread = threading.Thread(target=self._keep_alive, name="worker-supervisor", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self, timeout: float = 15.0) -> None:
+        """Close the worker's pipe and wait for it to put its job back; kill it after ``timeout`` seconds."""
+        self._stopping.set()
+        process = self._process
+        if process is not None:
+            if process.stdin is not None:
+                process.stdin.close()
+            try:
+                process.wait(timeout)
+            except subprocess.TimeoutExpired:
+                process.kill()
+        self._thread.join(timeout)
+
+    def _keep_alive(self) -> None:
+        while not self._stopping.is_set():
+            started = time.monotonic()
+            self._process = subprocess.Popen(self._command, stdin=subprocess.PIPE)  # noqa: S603 - our own command
+            code = self._process.wait()
+            if self._stopping.is_set():
+                return
+            logger.error("worker process ended; starting another", extra={"exit_code": code})
+            self._stopping.wait(max(1.0, _RESTART_AT_MOST_EVERY - (time.monotonic() - started)))
+
+
+class _Server(uvicorn.Server):
+    """Says when it listens, and tells the application before it waits for open streams to end."""
+
+    def __init__(self, config: uvicorn.Config, app: FastAPI, on_started: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._app = app
+        self._on_started = on_started
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self._on_started()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self._app.state.draining.set()
+        await super().shutdown(sockets)
+
+
+def run_server(settings: Settings, *, workers: int, with_worker: bool, on_started: Callable[[], None]) -> None:
+    """Serve until SIGINT or SIGTERM. ``workers`` are HTTP processes; ``with_worker`` adds the one job process."""
+    # uvicorn raises the signal again once it has shut down; it must not end the process before the worker is stopped.
+    signal.signal(signal.SIGTERM, lambda *_: None)
+    supervisor = WorkerSupervisor() if with_worker else None
+    if supervisor is not None:
+        supervisor.start()
+    try:
+        if workers > 1:
+            config = _uvicorn_config(settings, "api.main:app_from_environment", workers)
+            on_started()
+            Multiprocess(config, sockets=[config.bind_socket()]).run()
+        else:
+            app = create_app(build_services(settings))
+            _Server(_uvicorn_config(settings, app, 1), app, on_started).run()
+    except KeyboardInterrupt:
+        logger.info("stopped by the keyboard")
+    finally:
+        if supervisor is not None:
+            supervisor.stop()
+
+
+def _uvicorn_config(settings: Settings, app: FastAPI | str, workers: int) -> uvicorn.Config:
+    return uvicorn.Config(
+        app,
+        factory=isinstance(app, str),
+        host=settings.api.host,
+        port=settings.api.port,
+        workers=workers,
+        log_config=None,
+        access_log=False,  # a URL may hold what a customer typed
+        server_header=False,
+        timeout_graceful_shutdown=settings.api.shutdown_seconds,
+    )

@@ -1,11 +1,16 @@
-"""Suite-wide rules: no test may open a connection that leaves the machine."""
+"""Suite-wide rules: no test leaves the machine, and in CI no real PostgreSQL or browser test may be skipped."""
 
 from __future__ import annotations
 
 import ipaddress
+import os
 import socket
+from collections import Counter
 
 import pytest
+
+_REAL_PARTS = ("postgres", "browser")  # markers of the tests that need a part which a laptop may lack
+_outcomes: Counter[tuple[str, str]] = Counter()
 
 
 def _is_loopback(address: object) -> bool:
@@ -31,3 +36,26 @@ def _loopback_only(monkeypatch: pytest.MonkeyPatch) -> None:
         connect(self, address)  # type: ignore[arg-type]  # the address types depend on the socket family
 
     monkeypatch.setattr(socket.socket, "connect", guarded)
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    if report.when == "call" or report.skipped:
+        for marker in _REAL_PARTS:
+            if marker in report.keywords:
+                _outcomes[marker, report.outcome] += 1
+
+
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    """In CI a skipped real part is a failure, unless the run was narrowed to some tests by hand."""
+    if os.environ.get("CI") != "true" or session.config.args_source is not pytest.Config.ArgsSource.TESTPATHS:
+        return
+    missing = [m for m in _REAL_PARTS if _outcomes[m, "skipped"] or not _outcomes[m, "passed"]]
+    if missing and exitstatus == 0:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    for marker in _REAL_PARTS:
+        skipped = _outcomes[marker, "skipped"]
+        if skipped:
+            terminalreporter.write_line(f"{skipped} tests marked {marker} were SKIPPED; see the reasons above.")

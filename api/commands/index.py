@@ -1,0 +1,83 @@
+"""``reindex`` and ``generations``."""
+
+from __future__ import annotations
+
+import time
+from typing import Annotated
+
+import typer
+
+from api import console_output as output
+from api.bootstrap import Services
+from api.commands.context import JsonOption, open_services, working
+from api.schemas import GenerationView
+from domain.errors import GateFailed
+from domain.indexing import GenerationRecord
+from domain.jobs import JobKind, JobStatus
+from domain.protocols import ProgressListener
+
+generations = typer.Typer(help="Index generations.", no_args_is_help=True)
+
+
+def reindex(
+    full: Annotated[bool, typer.Option("--full", help="Embed every passage again.")] = False,
+    no_promote: Annotated[bool, typer.Option("--no-promote", help="Build and gate only.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Build a new index generation beside the live one, gate it, promote it. Exit code 3: one is running already."""
+    with open_services() as services:
+        job = services.jobs.enqueue(JobKind.REINDEX, {"full": full, "promote": not no_promote}, singleton=True)
+        with working(services), output.progress_bar("Re-indexing", visible=not as_json) as progress:
+            report = _await_result(services, job.job_id, progress)
+    if as_json:
+        output.emit_json(report)
+    else:
+        output.facts_table(report)
+
+
+@generations.command("list")
+def list_generations(as_json: JsonOption = False) -> None:
+    """Show the generations, newest first."""
+    with open_services() as services:
+        records = services.generations.list_generations()
+    if as_json:
+        output.emit_json({"generations": [GenerationView.from_domain(r).model_dump(mode="json") for r in records]})
+        return
+    output.table(
+        ("", "generation", "passages", "revision", "built"),
+        [
+            ("live" if r.is_live else "", r.generation_id, r.passage_count, r.revision, f"{r.created_at:%F %H:%M}")
+            for r in records
+        ],
+        empty="No generation yet; `answerdesk reindex` builds one. Until then everything is searched in memory.",
+    )
+
+
+@generations.command("promote")
+def promote(generation_id: str) -> None:
+    """Make a kept generation the live one."""
+    with open_services() as services:
+        _report_live(services.reindexer.promote(generation_id))
+
+
+@generations.command("rollback")
+def rollback() -> None:
+    """Go back to the generation that was live before."""
+    with open_services() as services:
+        _report_live(services.reindexer.rollback())
+
+
+def _report_live(record: GenerationRecord) -> None:
+    output.say(f"Generation {record.generation_id} with {record.passage_count} passages is live.")
+
+
+def _await_result(services: Services, job_id: str, progress: ProgressListener) -> dict[str, object]:
+    """Raises GateFailed with the worker's reason when the new generation was not good enough or could not be built."""
+    while True:
+        job = services.jobs.get(job_id)
+        progress(job.done, job.total)
+        if job.status is JobStatus.SUCCEEDED:
+            return dict(job.result or {})
+        if job.status is JobStatus.FAILED:
+            raise GateFailed(f"The re-index failed: {job.error}.", "The live generation still serves.")
+        time.sleep(services.settings.ingest.poll_seconds / 2)

@@ -1,0 +1,78 @@
+"""``serve`` and ``worker``."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import threading
+from typing import Annotated
+
+import typer
+
+from api import console_output as output
+from api.bootstrap import Services
+from api.commands.context import configured, open_services
+from api.sample import install_sample
+from api.server import require_free_port, require_safe_binding, run_server
+from api.settings import override_environment
+from domain.access import AccessRole
+
+
+def serve(
+    host: Annotated[str | None, typer.Option(help="Address to bind to.")] = None,
+    port: Annotated[int | None, typer.Option(help="Port to bind to.")] = None,
+    workers: Annotated[int, typer.Option(min=1, help="HTTP processes.")] = 1,
+    worker: Annotated[bool, typer.Option(help="Supervise the process that ingests and re-indexes.")] = True,
+    sample: Annotated[bool, typer.Option("--sample", help="Ingest the sample shop on the first start.")] = False,
+) -> None:
+    """Start the HTTP server, and beside it one worker process."""
+    if host is not None:
+        override_environment("API__HOST", host)
+    if port is not None:
+        override_environment("API__PORT", str(port))
+    settings = configured()
+    require_free_port(settings.api.host, settings.api.port)
+    with open_services() as services:
+        require_safe_binding(settings.api.host, services.keys.has_any(AccessRole.STAFF))
+        first_key = _first_staff_key(services)
+        if sample and first_key is not None:
+            files = install_sample(services)
+            output.note(f"Sample shop: {files} files queued; they are ready within a minute.")
+    output.note("Loading the models ...")
+    base = f"http://{f'[{settings.api.host}]' if ':' in settings.api.host else settings.api.host}:{settings.api.port}"
+    run_server(settings, workers=workers, with_worker=worker, on_started=lambda: _announce(base, first_key))
+
+
+def worker(
+    until_stdin_closes: Annotated[bool, typer.Option(hidden=True)] = False,
+) -> None:
+    """Ingest documents and rebuild indexes until stopped."""
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    if until_stdin_closes:
+        threading.Thread(target=_stop_at_end_of_input, args=(stop,), daemon=True).start()
+    with open_services() as services:
+        services.load_searching()
+        services.worker().run(stop)
+
+
+def _stop_at_end_of_input(stop: threading.Event) -> None:
+    sys.stdin.buffer.read()
+    stop.set()
+
+
+def _first_staff_key(services: Services) -> str | None:
+    """Make the key that the first start prints; None when a staff or admin key exists."""
+    if services.keys.has_any(AccessRole.STAFF) or services.keys.has_any(AccessRole.ADMIN):
+        return None
+    return services.keys.create(AccessRole.ADMIN, "first key")[1]
+
+
+def _announce(base: str, first_key: str | None) -> None:
+    output.say(f"Chat     {base}/")
+    if first_key is None:
+        output.say(f"Console  {base}/console  (a new key: `answerdesk key create --role staff`)")
+    else:
+        output.say(f"Console  {base}/console#key={first_key}")
+        output.say("This first staff key is shown once; keep it.")

@@ -1,0 +1,106 @@
+"""What `answerdesk doctor` looks at. Each check returns a finding; a fault carries its remedy."""
+
+from __future__ import annotations
+
+import platform
+import shutil
+import sqlite3
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from api.bootstrap import Services
+from domain.errors import AnswerdeskError
+from storage.engine import sqlite_has_wal_fix
+
+_LOW_DISK_BYTES = 2 * 1024**3
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    level: Literal["ok", "warning", "fault"]
+    check: str
+    finding: str
+
+    def row(self) -> tuple[str, str, str]:
+        return (self.level, self.check, self.finding)
+
+    def to_dict(self) -> dict[str, str]:
+        return {"level": self.level, "check": self.check, "finding": self.finding}
+
+
+def examine(services: Services) -> list[Finding]:
+    """Run every check; one that fails does not stop the others."""
+    checks: tuple[tuple[str, Callable[[Services], Iterator[Finding]]], ...] = (
+        ("disk", _disk),
+        ("database", _database),
+        ("documents", _documents),
+        ("index", _index),
+        ("language model", _language_model),
+    )
+    machine = f"Python {platform.python_version()} on {platform.system()} {platform.machine()}"
+    findings = [Finding("ok", "machine", machine)]
+    for name, check in checks:
+        try:
+            findings.extend(check(services))
+        except AnswerdeskError as error:
+            findings.append(Finding("fault", name, f"{error.detail} {error.remedy}"))
+    return findings
+
+
+def _disk(services: Services) -> Iterator[Finding]:
+    free = shutil.disk_usage(services.settings.data_dir).free
+    text = f"{free / 2**30:.1f} GB free under {services.settings.data_dir}"
+    if free < _LOW_DISK_BYTES:
+        yield Finding("warning", "disk", f"{text}; a re-index needs room for a second generation. Free some space.")
+    else:
+        yield Finding("ok", "disk", text)
+
+
+def _database(services: Services) -> Iterator[Finding]:
+    dialect = services.engine.dialect.name
+    if dialect != "sqlite":
+        yield Finding("ok", "database", f"{dialect}, revision {services.documents.revision()}")
+    elif sqlite_has_wal_fix(services.engine):
+        yield Finding("ok", "database", f"SQLite with the WAL fix, revision {services.documents.revision()}")
+    else:
+        yield Finding(
+            "warning",
+            "database",
+            f"SQLite {sqlite3.sqlite_version} is older than 3.51.3, which fixes a rare WAL race. Run one server "
+            "process, install pysqlite3, or use PostgreSQL through ANSWERDESK_DATABASE_URL.",
+        )
+
+
+def _documents(services: Services) -> Iterator[Finding]:
+    documents = services.documents
+    yield Finding("ok", "documents", f"{documents.count_documents()} documents, {documents.count_passages()} passages")
+    waiting = services.jobs.count_queued()
+    if waiting:
+        yield Finding("warning", "jobs", f"{waiting} jobs wait; they need a running server or `answerdesk worker`.")
+
+
+def _index(services: Services) -> Iterator[Finding]:
+    services.load_searching()
+    facts = services.retriever.info()
+    degraded = facts.get("degraded")
+    summary = ", ".join(f"{name} {value}" for name, value in facts.items() if name != "degraded" and value is not None)
+    yield Finding("warning" if degraded else "ok", "index", f"{degraded} {summary}" if degraded else summary)
+
+
+def _language_model(services: Services) -> Iterator[Finding]:
+    services.load_answering()
+    model = services.language_model
+    if model is None:
+        yield Finding(
+            "warning", "language model", f"Answers are quoted, not composed. {services.language_model_problem}"
+        )
+    elif not model.is_grounded:
+        yield Finding(
+            "warning",
+            "language model",
+            f"{model.name} was never fine-tuned for grounded answers, so answers are quoted, not composed. Fine-tune "
+            "it with `python -m generator.train.finetune RECIPE.toml`; docs/generator.md shows how.",
+        )
+    else:
+        yield Finding("ok", "language model", f"{model.name}, {model.context_tokens} tokens of context")

@@ -27,7 +27,7 @@ from domain.errors import SettingsInvalid, Unavailable
 
 logger = logging.getLogger(__name__)
 
-_RESTART_AT_MOST_EVERY = 30.0  # seconds; a worker that dies at once must not spin
+_WORKER_COMMAND = (sys.executable, "-m", "api.cli", "worker", "--until-stdin-closes")
 
 
 class PortInUse(Unavailable):
@@ -70,8 +70,10 @@ def require_safe_binding(host: str, has_staff_key: bool) -> None:
 class WorkerSupervisor:
     """Starts one worker process and starts it again when it dies."""
 
-    def __init__(self, command: tuple[str, ...] = (sys.executable, "-m", "api.cli", "worker", "--until-stdin-closes")):
+    def __init__(self, command: tuple[str, ...] = _WORKER_COMMAND, restart_seconds: float = 30.0) -> None:
+        """``restart_seconds`` is the least time between two starts: a worker that dies at once must not spin."""
         self._command = command
+        self._restart_seconds = restart_seconds
         self._stopping = threading.Event()
         self._process: subprocess.Popen[bytes] | None = None
         self._thread = threading.Thread(target=self._keep_alive, name="worker-supervisor", daemon=True)
@@ -100,7 +102,7 @@ class WorkerSupervisor:
             if self._stopping.is_set():
                 return
             logger.error("worker process ended; starting another", extra={"exit_code": code})
-            self._stopping.wait(max(1.0, _RESTART_AT_MOST_EVERY - (time.monotonic() - started)))
+            self._stopping.wait(max(0.0, self._restart_seconds - (time.monotonic() - started)))
 
 
 class _Server(uvicorn.Server):

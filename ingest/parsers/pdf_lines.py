@@ -1,0 +1,95 @@
+"""The lines of PDF pages, without hidden ones and without the headers and footers that run through the document."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pypdfium2
+
+_SMALLEST_READABLE = 1.5  # points; smaller print is there to be found, not to be read
+_EDGE_LINES = 3  # at the top and at the bottom of a page may be a running header or footer
+_RUNNING_SHARE = 0.4  # of the pages repeat it: left and right pages often differ
+_PAGE_NUMBER = re.compile(r"(?:page|seite|p\.)?\s*[-–]?\s*\d{1,5}\s*[-–]?(?:\s*(?:/|of|von)\s*\d{1,5})?", re.I)
+_DIGITS = re.compile(r"\d+")
+# PDFium writes U+FFFE (older versions U+0002) where a word was hyphenated.
+_HYPHEN_MARKS = str.maketrans({"\ufffe": "\u00ad", "\x02": "\u00ad"})
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """``size`` (of the print) and ``top`` (from the page's lower edge) are in points, 0 when unknown."""
+
+    text: str
+    page: int
+    size: float = 0.0
+    top: float = 0.0
+
+
+def page_lines(document: pypdfium2.PdfDocument, number: int) -> list[Line]:
+    """Lines in the file's order. A page that PDFium cannot load has none."""
+    try:
+        page = document[number]
+    except pypdfium2.PdfiumError:
+        return []
+    text_page = page.get_textpage()
+    try:
+        count = text_page.count_chars()
+        text: str = text_page.get_text_range(0, count) if count else ""
+        # Characters and text positions agree unless the page has characters that PDFium leaves out.
+        has_positions = len(text) == count
+        left, bottom, right, top = page.get_bbox()
+        lines = []
+        start = 0
+        for raw in text.split("\n"):
+            stripped = raw.strip().translate(_HYPHEN_MARKS)
+            if stripped:
+                box = None
+                if has_positions:
+                    box = text_page.get_charbox(start + len(raw) - len(raw.lstrip()), loose=True)
+                if box is None:
+                    lines.append(Line(stripped, number))
+                elif _is_readable(box, (left, bottom, right, top)):
+                    lines.append(Line(stripped, number, round(2 * (box[3] - box[1])) / 2, box[3]))
+            start += len(raw) + 1
+        return lines
+    finally:
+        text_page.close()
+        page.close()
+
+
+def without_running_lines(pages: Sequence[Sequence[Line]]) -> list[list[Line]]:
+    """Drop page numbers, and lines that stand at the edge of many pages (numbers in them may differ)."""
+    if len(pages) < 2:
+        return [list(page) for page in pages]
+    counts = Counter(key for page in pages for key in {_key(page, i) for i in _edges(page)})
+    filled = sum(bool(page) for page in pages)
+    needed = 2 if filled == 2 else max(3, round(_RUNNING_SHARE * filled))
+    kept = []
+    for page in pages:
+        dropped = {i for i in _edges(page) if counts[_key(page, i)] >= needed or _is_page_number(page, i)}
+        kept.append([line for i, line in enumerate(page) if i not in dropped])
+    return kept
+
+
+def _edges(page: Sequence[Line]) -> set[int]:
+    # Of a short page only the outermost lines can be running ones: the rest is its content.
+    depth = min(_EDGE_LINES, max(1, len(page) // 4))
+    return {i for i in range(len(page)) if i < depth or i >= len(page) - depth}
+
+
+def _key(page: Sequence[Line], index: int) -> tuple[bool, float, str]:
+    line = page[index]
+    return index < len(page) / 2, line.size, _DIGITS.sub("#", line.text.casefold())
+
+
+def _is_page_number(page: Sequence[Line], index: int) -> bool:
+    return index in (0, len(page) - 1) and len(page) > 1 and bool(_PAGE_NUMBER.fullmatch(page[index].text))
+
+
+def _is_readable(box: tuple[float, float, float, float], page: tuple[float, float, float, float]) -> bool:
+    left, bottom, right, top = box
+    is_on_page = right > page[0] and left < page[2] and top > page[1] and bottom < page[3]
+    return is_on_page and max(top - bottom, right - left) >= _SMALLEST_READABLE

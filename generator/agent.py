@@ -1,0 +1,138 @@
+"""One customer turn, from the question to the last event."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from domain.chat import (
+    AnswerPath,
+    AnswerStatus,
+    ChatMessage,
+    PassagesFound,
+    Role,
+    TurnEvent,
+    TurnFinished,
+)
+from domain.protocols import Embedder, LanguageModel, Searcher, SearchResult
+from generator import courtesy
+from generator.condense import condense
+from generator.courtesy import Courtesy
+from generator.ladder import Climb, Ladder
+from generator.questions import split_questions, validate
+from generator.settings import GeneratorSettings
+from generator.turn import Turn
+
+
+class Agent:
+    """Answers a question from the documents that ``searcher`` finds, and says nothing that they do not prove.
+
+    Safe to use from several threads: a turn's state lives in the turn.
+
+    Args:
+        language_model: composes answers; without one, or with one that is not grounded, passages are quoted.
+    """
+
+    def __init__(
+        self,
+        searcher: Searcher,
+        embedder: Embedder,
+        language_model: LanguageModel | None,
+        settings: GeneratorSettings,
+    ) -> None:
+        self._searcher = searcher
+        self._settings = settings
+        self._ladder = Ladder(embedder, language_model, settings)
+
+    def validate(self, question: str) -> str:
+        """The question as it will be used: normalised and trimmed.
+
+        Raises:
+            QuestionInvalid: empty, too long, or without letters.
+        """
+        return validate(question, self._settings.max_question_chars)
+
+    def answer(
+        self, question: str, history: Sequence[ChatMessage] = (), collection: str | None = None
+    ) -> Iterator[TurnEvent]:
+        """The events of the turn: ``PassagesFound`` first, ``TurnFinished`` last; closing the iterator ends the turn.
+
+        The question is checked before the iterator is returned.
+
+        Raises:
+            QuestionInvalid: see ``validate``.
+        """
+        return self._turn(self.validate(question), tuple(history), collection)
+
+    def _turn(self, question: str, history: Sequence[ChatMessage], collection: str | None) -> Iterator[TurnEvent]:
+        turn = Turn()
+        recognised = courtesy.recognise(question)
+        if recognised is not None:
+            yield from self._courtesy(recognised, turn)
+            return
+        climbs = self._prepare(question, history, collection, turn)
+        ids = (hit.passage.passage_id for climb in climbs for hit in climb.result.passages)
+        yield PassagesFound(tuple(dict.fromkeys(ids)))
+        for climb in climbs:
+            yield from self._ladder.climb(climb, turn)
+        if turn.proven:
+            for climb in climbs:
+                if climb.path is AnswerPath.REFUSAL and not _repeats_another(climb, turn):
+                    yield from turn.say(courtesy.not_found(climb.question))
+        else:
+            knows = any(climb.result.passages for climb in climbs)
+            yield from turn.say(Courtesy.REFUSAL if knows else Courtesy.NO_KNOWLEDGE)
+            yield from turn.say(Courtesy.OFFER)
+        yield self._finish(question, climbs, turn)
+
+    def _courtesy(self, recognised: Courtesy, turn: Turn) -> Iterator[TurnEvent]:
+        yield PassagesFound(())
+        yield from turn.say(recognised)
+        status = AnswerStatus.HANDOFF if recognised is Courtesy.HANDOFF else AnswerStatus.ANSWERED
+        answer = turn.finish(status, AnswerPath.COURTESY, 1.0, None, None)
+        yield TurnFinished(answer, {"path": AnswerPath.COURTESY.value, "courtesy": recognised.name.lower()})
+
+    def _prepare(
+        self, question: str, history: Sequence[ChatMessage], collection: str | None, turn: Turn
+    ) -> list[Climb]:
+        """Retrieve for each part; a later part may lean on an earlier one as a follow-up leans on the turn before."""
+        climbs = []
+        for part in split_questions(courtesy.without_greeting(question)):
+            condensed = condense(part, history)
+            if len(condensed) > self._settings.max_question_chars:
+                condensed = part
+            with turn.timed("retrieve"):
+                result = self._searcher.search(condensed, self._settings.passages, collection)
+                climbs.append(self._ladder.prepare(part, condensed, result))
+            history = [*history, ChatMessage(Role.USER, part)]
+        return climbs
+
+    def _finish(self, question: str, climbs: Sequence[Climb], turn: Turn) -> TurnFinished:
+        spoken = [climb for climb in climbs if climb.path is not AnswerPath.REFUSAL]
+        paths = {climb.path for climb in spoken}
+        ladder = (AnswerPath.GENERATED, AnswerPath.EXTRACTIVE, AnswerPath.CURATED)
+        path = next((path for path in ladder if path in paths), AnswerPath.REFUSAL)
+        confidence = max(climb.confidence.value for climb in spoken or climbs)
+        generation = _first_generation([climb.result for climb in climbs])
+        model = self._ladder.model_name if path is AnswerPath.GENERATED else None
+        status = AnswerStatus.ANSWERED if spoken else AnswerStatus.REFUSED
+        answer = turn.finish(status, path, confidence, generation, model)
+        receipt: dict[str, object] = {
+            "question": question,
+            "path": path.value,
+            "parts": [climb.receipt() for climb in climbs],
+            "dropped": turn.dropped,
+            "generation": generation,
+            "model": self._ladder.model_name,
+            "timings_ms": dict(answer.timings_ms),
+        }
+        return TurnFinished(answer, receipt)
+
+
+def _first_generation(results: Sequence[SearchResult]) -> str | None:
+    return next((result.generation for result in results if result.generation is not None), None)
+
+
+def _repeats_another(climb: Climb, turn: Turn) -> bool:
+    """True when the part was answered by sentences that another part had already brought."""
+    said = {str(entry["text"]) for entry in turn.dropped if entry["reason"] == "said already"}
+    return any(" ".join(s.text.split()) in said for snippet in climb.snippets for s in snippet.sentences)

@@ -1,0 +1,67 @@
+"""A follow-up question made to stand alone for retrieval.
+
+``and if I lost it?`` finds nothing by itself. Without a rewriting model the honest way is to search for it together
+with what it follows: the customer's last question, and the first sentence of the answer for the names it brought in.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from domain.chat import ChatMessage, Role
+from domain.text import sentences
+from generator.wording import content_words, leading_words
+
+_MAX_CARRIED_WORDS = 40
+_SHORT = 4  # content words: fewer cannot name a topic
+_POINTING = 6  # content words: a longer question with "it" usually says itself what "it" is
+_OPENERS = frozenset(
+    ("and", "but", "or", "so", "also", "then", "what about", "how about", "what if", "and if", "ok and", "okay and")
+)
+_POINTERS = frozenset(
+    (
+        *("it", "its", "they", "them", "their", "that", "this", "these", "those", "one", "ones", "he", "she"),
+        *("same", "instead", "else", "otherwise", "both", "either", "thing"),
+    )
+)
+_ACKNOWLEDGEMENT = re.compile(
+    r"^(?:(?:ok(?:ay)?|lovely|great|thanks|thank you|perfect|good|nice|cool|alright|i see|right|yes|no|hm+)\b"
+    r"[\s,.!:;-]*)+",
+    re.IGNORECASE,
+)
+_MARKS = re.compile(r"\s*\[\d{1,2}\]")
+
+
+def is_follow_up(question: str) -> bool:
+    """True when the question leans on the turn before: it opens with ``and``, points with ``it``, or is very short."""
+    plain = _ACKNOWLEDGEMENT.sub("", question.strip())
+    words = leading_words(plain, 30)
+    if not words or plain != question.strip():
+        return True
+    opener = any(" ".join(words[: n + 1]) in _OPENERS for n in range(2))
+    named = len(content_words(plain))
+    return opener or named < _SHORT or (named < _POINTING and bool(_POINTERS & set(words)))
+
+
+def condense(question: str, history: Sequence[ChatMessage]) -> str:
+    """What to search for: the question itself, or the previous exchange and then the question.
+
+    An opening question, or one that stands alone, is returned untouched.
+    """
+    asked_before = _last(history, Role.USER)
+    if asked_before is None or not is_follow_up(question):
+        return question
+    carried = [_shorten(asked_before)]
+    answered = _last(history, Role.ASSISTANT)
+    if answered:
+        carried.append(_shorten(next(iter(sentences(_MARKS.sub("", answered))), "")))
+    return " ".join(part for part in (*carried, question.strip()) if part)
+
+
+def _last(history: Sequence[ChatMessage], role: Role) -> str | None:
+    return next((m.content for m in reversed(history) if m.role is role and m.content.strip()), None)
+
+
+def _shorten(text: str) -> str:
+    return " ".join(text.split()[:_MAX_CARRIED_WORDS])

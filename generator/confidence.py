@@ -1,0 +1,143 @@
+"""How sure the agent may be, from retrieval alone, that the passages hold an answer.
+
+It is asked before the model is: a small model that is shown good-looking but wrong evidence finds something to copy.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import OrderedDict
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from difflib import SequenceMatcher
+from threading import Lock
+
+import numpy as np
+from numpy.typing import NDArray
+
+from domain.documents import ScoredPassage
+from domain.protocols import Embedder
+from domain.text import words
+from generator.evidence import ScoredSentence, heading_of
+from generator.tokens import Token
+from generator.wording import content_words, stems
+
+_TYPO_RATIO = 0.8
+_SAME_START = 5
+_UNRELATED = 0.25  # cosine of two single words that have nothing to do with each other, MiniLM
+_SYNONYM = 0.65  # and of two that may stand for one another
+_MAX_CACHED_WORDS = 20_000
+_BIAS = 0.0
+_WEIGHTS: Mapping[str, float] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class Features:
+    """All between 0 and 1 but the margin. A word's cover says how well some word of the evidence stands for it."""
+
+    question_cosine: float  # best FAQ question; 0 without one
+    passage_cosine: float  # best passage
+    sentence_cosine: float  # best sentence under its heading
+    mean_cover: float  # mean cover of the question's content words in the top passages
+    least_cover: float  # cover of the word that is covered worst
+    margin: float  # best passage cosine minus that of the last passage found
+
+
+@dataclass(frozen=True, slots=True)
+class Confidence:
+    value: float
+    features: Features
+    uncovered: tuple[str, ...]  # words of the question that nothing in the passages stands for
+
+    def to_dict(self) -> dict[str, object]:
+        return {"value": self.value, "uncovered": list(self.uncovered), **asdict(self.features)}
+
+
+class WordVectors:
+    """Embeddings of single words, remembered: the same few thousand words make up a knowledge base."""
+
+    def __init__(self, embedder: Embedder) -> None:
+        self._embedder = embedder
+        self._known: OrderedDict[str, NDArray[np.float32]] = OrderedDict()
+        self._lock = Lock()
+
+    def encode(self, wanted: Sequence[str]) -> NDArray[np.float32]:
+        """(len(wanted), dimension) float32, L2-normalised."""
+        with self._lock:
+            missing = [word for word in dict.fromkeys(wanted) if word not in self._known]
+            known = {word: self._known[word] for word in wanted if word in self._known}
+        if missing:
+            known.update(zip(missing, self._embedder.encode_documents(missing), strict=True))
+        with self._lock:
+            self._known.update(known)
+            while len(self._known) > _MAX_CACHED_WORDS:
+                self._known.popitem(last=False)
+        return np.stack([known[word] for word in wanted])
+
+
+def word_covers(question: str, hits: Sequence[ScoredPassage], vectors: WordVectors) -> dict[str, float]:
+    """For each content word of the question, 0..1: how well the best word of the passages stands for it."""
+    asked = content_words(question)
+    shown_text = "\n".join(f"{heading_of(hit)}\n{hit.passage.text}" for hit in hits)
+    shown = stems(shown_text)
+    covers = {token.raw: 1.0 for token in asked if token.key in shown}
+    open_words = [token for token in asked if token.raw not in covers]
+    if not open_words or not shown:
+        return covers | {token.raw: 0.0 for token in open_words}
+    vocabulary = sorted({word.lower() for word in words(shown_text) if len(word) > 2})
+    near = _nearest([token.raw.lower() for token in open_words], vocabulary, vectors)
+    for token, cosine in zip(open_words, near, strict=True):
+        covers[token.raw] = _soft_cover(token, vocabulary, cosine)
+    return covers
+
+
+def assess(
+    question: str, hits: Sequence[ScoredPassage], scored: Sequence[ScoredSentence], vectors: WordVectors
+) -> Confidence:
+    """Judge what was found for a question; ``scored`` are the passages' sentences, best first."""
+    covers = word_covers(question, hits, vectors)
+    dense = [hit.dense_score for hit in hits if hit.dense_score is not None] or [0.0]
+    features = Features(
+        question_cosine=max((hit.question_score or 0.0 for hit in hits), default=0.0),
+        passage_cosine=max(dense),
+        sentence_cosine=max((sentence.cosine for sentence in scored), default=0.0),
+        mean_cover=sum(covers.values()) / len(covers) if covers else 0.0,
+        least_cover=min(covers.values(), default=0.0),
+        margin=max(dense) - min(dense),
+    )
+    uncovered = tuple(word for word, cover in covers.items() if cover < 0.5)
+    return Confidence(_logistic(features), features, uncovered)
+
+
+def _logistic(features: Features) -> float:
+    total = _BIAS + sum(weight * getattr(features, name) for name, weight in _WEIGHTS.items())
+    return 1.0 / (1.0 + math.exp(-total))
+
+
+def _nearest(asked: Sequence[str], vocabulary: Sequence[str], vectors: WordVectors) -> NDArray[np.float32]:
+    """(len(asked),) the cosine of each asked word to its nearest word of the vocabulary."""
+    if not vocabulary:
+        return np.zeros(len(asked), dtype=np.float32)
+    cosines: NDArray[np.float32] = vectors.encode(asked) @ vectors.encode(vocabulary).T  # (n_asked, n_vocabulary)
+    nearest: NDArray[np.float32] = cosines.max(axis=1)
+    return nearest
+
+
+def _is_slip(word: str, other: str) -> bool:
+    """True when one is likely a misspelling of the other."""
+    if len(word) < 4 or abs(len(word) - len(other)) > 2 or word[0] != other[0]:
+        return False
+    return SequenceMatcher(None, word, other).ratio() >= _TYPO_RATIO
+
+
+def _soft_cover(token: Token, vocabulary: Sequence[str], cosine: float) -> float:
+    """A number or a code is there or is not; a word may be misspelt, a part of a compound, or a synonym."""
+    word = token.raw.lower()
+    if token.is_number or any(c.isdigit() for c in word):
+        return 0.0
+    for other in vocabulary:
+        if min(len(word), len(other)) >= _SAME_START and (word.startswith(other) or other.startswith(word)):
+            return 1.0
+        if _is_slip(word, other):
+            return 0.9
+    return min(max((cosine - _UNRELATED) / (_SYNONYM - _UNRELATED), 0.0), 0.9)

@@ -1,0 +1,1 @@
+"""Engines that run a GPT-2 behind ``domain.protocols.LanguageModel``."""

@@ -1,0 +1,157 @@
+"""Which sentences of the found passages to show the composing model, and to quote when it does not speak.
+
+A passage is up to 200 words, the prompt has room for about 150 in all, and a small model reads best when the answer
+stands near the top: so sentences are scored one by one, and the best ones travel with a neighbour or two.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from domain.documents import ScoredPassage
+from domain.protocols import Embedder
+from domain.text import Span, count_words, sentence_spans
+from generator.prompt import Evidence
+from generator.wording import content_words, stems
+
+MAX_SNIPPETS = 4
+_MAX_SENTENCES_SCORED = 40
+_MAX_SNIPPET_SENTENCES = 3
+_MAX_SNIPPET_WORDS = 75
+_LEXICAL_WEIGHT = 0.25
+_PASSAGE_WEIGHT = 0.15
+_NEIGHBOUR_SHARE = 0.8  # of the best sentence's score: a neighbour that scores this well comes along
+_LEANING = re.compile(
+    r"^(?:it|its|this|that|these|those|they|their|he|she|then|otherwise|however|but|also|in (?:this|that) case|"
+    r"after (?:this|that)|for (?:this|that|these)|instead|yes|no)\b",
+    re.IGNORECASE,
+)
+_BARE_REPLY = re.compile(r"^(?:yes|no|sure|of course|certainly|unfortunately not)[.!]$", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class ScoredSentence:
+    """``span`` is in the passage's text. ``cosine`` is to the question, ``score`` adds shared words and rank."""
+
+    hit: ScoredPassage
+    index: int
+    span: Span
+    text: str
+    cosine: float
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
+class Snippet:
+    """One to three adjacent sentences of one passage; the first of ``ranked`` is why it was chosen."""
+
+    hit: ScoredPassage
+    sentences: tuple[ScoredSentence, ...]
+
+    @property
+    def ranked(self) -> list[ScoredSentence]:
+        return sorted(self.sentences, key=lambda s: -s.score)
+
+    @property
+    def score(self) -> float:
+        return max(sentence.score for sentence in self.sentences)
+
+    @property
+    def span(self) -> Span:
+        return Span(self.sentences[0].span.start, self.sentences[-1].span.end)
+
+    @property
+    def text(self) -> str:
+        return self.span.of(self.hit.passage.text)
+
+    def shown(self) -> Evidence:
+        return Evidence(self.text, heading_of(self.hit))
+
+
+def heading_of(hit: ScoredPassage) -> str:
+    """What a snippet is shown under: the FAQ question, or the document's title and the headings."""
+    passage = hit.passage
+    if passage.question:
+        return passage.question
+    path = passage.heading_path
+    return " > ".join(path if path and path[0] == hit.stored.title else (hit.stored.title, *path))
+
+
+def score_sentences(
+    question: str, vector: NDArray[np.float32], hits: Sequence[ScoredPassage], embedder: Embedder
+) -> list[ScoredSentence]:
+    """Every sentence of the passages (about 40 at most, best passages first), best first.
+
+    Args:
+        vector: the question's embedding, (dimension,).
+    """
+    asked = {token.key for token in content_words(question)}
+    found = [(hit, i, span) for hit in hits for i, span in enumerate(sentence_spans(hit.passage.text))]
+    found = found[:_MAX_SENTENCES_SCORED]
+    if not found:
+        return []
+    # The heading says what a sentence is about when the sentence itself only says "it".
+    contexts = [f"{_short_heading(hit)}: {span.of(hit.passage.text)}" for hit, _, span in found]
+    cosines = embedder.encode_documents(contexts) @ vector  # (n_sentences,)
+    scored = []
+    for (hit, i, span), context, cosine in zip(found, contexts, cosines, strict=True):
+        shared = len(asked & stems(context)) / len(asked) if asked else 0.0
+        score = float(cosine) + _LEXICAL_WEIGHT * shared + _PASSAGE_WEIGHT * hit.score
+        scored.append(ScoredSentence(hit, i, span, span.of(hit.passage.text), float(cosine), score))
+    return sorted(scored, key=lambda s: -s.score)
+
+
+def choose_snippets(scored: Sequence[ScoredSentence], max_words: int) -> list[Snippet]:
+    """At most four snippets of at most ``max_words`` together, best first; the first is there whatever its length."""
+    by_place = {(s.hit.passage.passage_id, s.index): s for s in scored}
+    taken: set[tuple[str, int]] = set()
+    snippets: list[Snippet] = []
+    left = max_words
+    for seed in scored:
+        if (seed.hit.passage.passage_id, seed.index) in taken or _BARE_REPLY.match(seed.text):
+            continue
+        window = _window(seed, by_place, taken)
+        size = sum(count_words(s.text) for s in window)
+        if snippets and size > left:
+            continue
+        left -= size
+        taken.update((s.hit.passage.passage_id, s.index) for s in window)
+        snippets.append(Snippet(seed.hit, tuple(window)))
+        if len(snippets) == MAX_SNIPPETS or left <= 0:
+            break
+    return snippets
+
+
+def _window(
+    seed: ScoredSentence, by_place: dict[tuple[str, int], ScoredSentence], taken: set[tuple[str, int]]
+) -> list[ScoredSentence]:
+    passage_id = seed.hit.passage.passage_id
+
+    def free(index: int) -> ScoredSentence | None:
+        return None if (passage_id, index) in taken else by_place.get((passage_id, index))
+
+    window = [seed]
+    while len(window) < _MAX_SNIPPET_SENTENCES:
+        before, after = free(window[0].index - 1), free(window[-1].index + 1)
+        if before and _LEANING.match(window[0].text):
+            chosen = before
+        elif after and (_LEANING.match(after.text) or after.score >= _NEIGHBOUR_SHARE * seed.score):
+            chosen = after
+        elif before and before.score >= _NEIGHBOUR_SHARE * seed.score:
+            chosen = before
+        else:
+            break
+        if sum(count_words(s.text) for s in (*window, chosen)) > _MAX_SNIPPET_WORDS:
+            break
+        window = [chosen, *window] if chosen.index < window[0].index else [*window, chosen]
+    return window
+
+
+def _short_heading(hit: ScoredPassage) -> str:
+    passage = hit.passage
+    return passage.question or (passage.heading_path[-1] if passage.heading_path else hit.stored.title)

@@ -1,0 +1,138 @@
+"""The proof: may this sentence be said, given this passage?
+
+The composing model is trained to copy, so the rule can be strict and simple. A sentence is supported when it says the
+same as one to three adjacent sentences of the passage (more where they are list items), token by token and in order.
+What may differ is only what cannot change the meaning: inflection, articles, punctuation, the spelling of a number,
+an amount or a negation, and a few polite words. Everything else is a claim of its own: another number or unit, a name,
+a swapped fact, a dropped condition, an added or lost ``not``.
+
+The cost is that a true paraphrase is refused. That costs a quotation in its place; the other mistake would cost trust.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from difflib import SequenceMatcher
+from enum import StrEnum
+
+from domain.text import Span, sentence_spans
+from generator.tokens import Token, is_same_word, tokens
+
+_FREE_WORDS = frozenset(("pleas", "also"))  # stems
+_NEGATIONS = frozenset(("not", "no", "never", "without", "nor", "neither", "none", "nobody", "noth", "hard", "non"))
+_CONDITIONS = frozenset(
+    (
+        "if",
+        "unless",
+        "onli",
+        "until",
+        "befor",
+        "after",
+        "except",
+        "provid",
+        "when",
+        "while",
+        "but",
+        "howev",
+        "as",
+        "from",
+    )
+)
+_MAX_ADJACENT = 3
+_MAX_LIST_ITEMS = 10
+_LIST_MARKS = "-*•|"
+
+
+class Reason(StrEnum):
+    """Why a sentence passed or failed; the receipt keeps it for the operator."""
+
+    SUPPORTED = "supported"
+    EMPTY = "nothing to prove"
+    NUMBER = "a number, amount or unit that the passage does not give here"
+    NEGATION = "a negation was added or lost"
+    CONDITION = "a condition was added or lost"
+    NAME = "a name that the passage does not give here"
+    NEW_WORDS = "words that the passage does not say here"
+    LEFT_OUT = "words of the passage that change the meaning were left out"
+    ORDER = "the words stand in another order"
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """``span`` is the supporting stretch of the evidence text, None without support.
+
+    ``score`` (0..1) is the share of the sentence's tokens that the likest stretch has in the same order.
+    """
+
+    supported: bool
+    span: Span | None
+    reason: Reason
+    score: float
+
+
+def verify(sentence: str, evidence_text: str) -> Verdict:
+    """Decide whether ``evidence_text`` proves ``sentence``; the shortest proving stretch wins.
+
+    Both texts may hold line breaks; square and round brackets are the same, as in the prompt.
+    """
+    said = _weighty(tokens(sentence))
+    if not said:
+        return Verdict(False, None, Reason.EMPTY, 0.0)
+    best, likest = 0.0, None
+    for span, shown in _stretches(evidence_text):
+        if _say_the_same(said, shown):
+            return Verdict(True, span, Reason.SUPPORTED, 1.0)
+        if abs(len(shown) - len(said)) < len(said):
+            score = _likeness(said, shown)
+            best, likest = (score, shown) if score > best else (best, likest)
+    return Verdict(False, None, _reason(said, likest or []), min(best, 0.99))
+
+
+def _weighty(found: Sequence[Token]) -> list[Token]:
+    return [token for token in found if token.key not in _FREE_WORDS and token.raw != "&"]
+
+
+def _stretches(text: str) -> Iterator[tuple[Span, list[Token]]]:
+    """One sentence first, then two, and so on: the first proof found is the shortest."""
+    spans = sentence_spans(text)
+    parsed = [_weighty(tokens(span.of(text))) for span in spans]
+    is_item = [span.of(text)[0] in _LIST_MARKS or span.of(text)[-1] == ":" for span in spans]
+    for size in range(1, min(len(spans), _MAX_LIST_ITEMS) + 1):
+        for i in range(len(spans) - size + 1):
+            if size <= _MAX_ADJACENT or all(is_item[i : i + size]):
+                yield (
+                    Span(spans[i].start, spans[i + size - 1].end),
+                    [token for sentence in parsed[i : i + size] for token in sentence],
+                )
+
+
+def _say_the_same(said: Sequence[Token], shown: Sequence[Token]) -> bool:
+    return len(said) == len(shown) and all(map(is_same_word, said, shown))
+
+
+def _likeness(said: Sequence[Token], shown: Sequence[Token]) -> float:
+    if not {token.key for token in said} & {token.key for token in shown}:
+        return 0.0
+    matcher = SequenceMatcher(None, [t.key for t in said], [t.key for t in shown], autojunk=False)
+    return sum(block.size for block in matcher.get_matching_blocks()) / len(said)
+
+
+def _reason(said: Sequence[Token], shown: Sequence[Token]) -> Reason:
+    """The gravest difference from the likest stretch, for the receipt; the verdict does not depend on it."""
+    said_keys, shown_keys = Counter(t.key for t in said), Counter(t.key for t in shown)
+    added, lost = said_keys - shown_keys, shown_keys - said_keys
+    if not shown or sum(added.values()) > len(said) / 2:
+        return Reason.NEW_WORDS
+    if any(key in _NEGATIONS for key in (*added, *lost)):
+        return Reason.NEGATION
+    if any(c.isdigit() for key in added for c in key):
+        return Reason.NUMBER
+    if any(key in _CONDITIONS for key in (*added, *lost)):
+        return Reason.CONDITION
+    if any(token.key in added and token.raw[:1].isupper() for token in said[1:]):
+        return Reason.NAME
+    if added:
+        return Reason.NEW_WORDS
+    return Reason.LEFT_OUT if lost else Reason.ORDER

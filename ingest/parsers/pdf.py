@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from itertools import pairwise
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import groupby, pairwise
 from pathlib import Path
 
 import pypdfium2
@@ -13,11 +14,13 @@ import pypdfium2
 from domain.errors import DocumentUnreadable
 from ingest.parsed import BlockKind, DocumentBuilder, ParsedDocument
 from ingest.parsers.pdf_lines import Line, page_lines, without_running_lines
+from ingest.parsers.tables import add_table
 from ingest.parsers.text import starts_item, without_bullet
 
 _HEADING_SCALE = 1.12  # a heading is set at least this much larger than the body
 _MAX_HEADING_WORDS = 15
 _MAX_LEVEL = 4
+_MAX_CELL_WORDS = 8  # on average: columns of prose beside each other are no table
 _PARAGRAPH_GAP = 1.45  # in line pitches: a wider step down starts a new paragraph
 _FULL_LINE = 0.8  # of the usual width: a shorter line was ended on purpose
 _STOPS = ".!?:;…。！？：；"
@@ -41,11 +44,12 @@ def parse_pdf(path: Path, source: str) -> ParsedDocument:
             "Run OCR (text recognition) on it first, then upload the result.",
         )
     builder = DocumentBuilder()
-    for kind, level, text in _blocks(lines):
-        if kind is BlockKind.HEADING:
-            builder.heading(text, level)
+    layout = _Layout.of(lines)
+    for is_table, run in _runs(lines):
+        if is_table:
+            add_table(builder, [line.text.split("\t") for line in run])
         else:
-            builder.add(kind, text)
+            _add_run(builder, run, layout)
     sensible = None if _FILE_LIKE_TITLE.search(metadata_title) or len(metadata_title) < 4 else metadata_title
     return builder.build(source, [sensible, builder.first_heading()])
 
@@ -67,39 +71,59 @@ def _open(path: Path, source: str) -> pypdfium2.PdfDocument:
     return document
 
 
-def _blocks(lines: Sequence[Line]) -> Iterator[tuple[BlockKind, int, str]]:
-    """Blocks as (kind, heading level or 0, text)."""
-    body = _body_size(lines)
-    sizes = sorted({line.size for line in lines if _is_heading(line, body)}, reverse=True)
-    levels = {size: min(_MAX_LEVEL, rank) for rank, size in enumerate(sizes, start=1)}
-    lengths = sorted(len(line.text) for line in lines)
-    width = lengths[int(len(lengths) * 0.9)]
-    pitch = _line_pitch(lines)
+@dataclass(frozen=True, slots=True)
+class _Layout:
+    """What is usual in this document: size of the print (points), line length (characters), line pitch (points)."""
+
+    body: float
+    width: int
+    pitch: float
+    levels: Mapping[float, int]  # of headings, by their size
+
+    @classmethod
+    def of(cls, lines: Sequence[Line]) -> _Layout:
+        body = _body_size(lines)
+        sizes = sorted({line.size for line in lines if _is_heading(line, body)}, reverse=True)
+        levels = {size: min(_MAX_LEVEL, rank) for rank, size in enumerate(sizes, start=1)}
+        lengths = sorted(len(line.text) for line in lines)
+        return cls(body, lengths[int(len(lengths) * 0.9)], _line_pitch(lines), levels)
+
+
+def _runs(lines: Sequence[Line]) -> Iterator[tuple[bool, list[Line]]]:
+    """Neighbouring lines with equally many short cells are a table (True); the rest is text."""
+    for cells, group in groupby(lines, key=lambda line: line.text.count("\t") + 1):
+        run = list(group)
+        words = sum(len(line.text.split()) for line in run)
+        yield len(run) > 1 and cells > 1 and words <= _MAX_CELL_WORDS * cells * len(run), run
+
+
+def _add_run(builder: DocumentBuilder, lines: Sequence[Line], layout: _Layout) -> None:
     start = 0
     for index in range(1, len(lines) + 1):
-        if index < len(lines) and _belongs_together(lines[index - 1], lines[index], body, width, pitch):
+        if index < len(lines) and _belongs_together(lines[index - 1], lines[index], layout):
             continue
         first = lines[start]
         text = _joined(lines[start:index])
-        if _is_heading(first, body) and len(text.split()) <= _MAX_HEADING_WORDS:
-            yield BlockKind.HEADING, levels[first.size], text
+        if _is_heading(first, layout.body) and len(text.split()) <= _MAX_HEADING_WORDS:
+            builder.heading(text, layout.levels[first.size])
         elif starts_item(first.text):
-            yield BlockKind.LIST_ITEM, 0, without_bullet(text)
+            builder.add(BlockKind.LIST_ITEM, without_bullet(text))
         else:
-            yield BlockKind.PARAGRAPH, 0, text
+            builder.add(BlockKind.PARAGRAPH, text)
         start = index
 
 
-def _belongs_together(previous: Line, line: Line, body: float, width: int, pitch: float) -> bool:
-    if starts_item(line.text) or _is_heading(previous, body) != _is_heading(line, body):
+def _belongs_together(previous: Line, line: Line, layout: _Layout) -> bool:
+    is_heading = _is_heading(line, layout.body)
+    if starts_item(line.text) or _is_heading(previous, layout.body) != is_heading:
         return False
-    step = previous.top - line.top if previous.page == line.page else pitch
-    if pitch and step > _PARAGRAPH_GAP * max(pitch, line.size):
+    step = previous.top - line.top if previous.page == line.page else layout.pitch
+    if layout.pitch and step > _PARAGRAPH_GAP * max(layout.pitch, line.size):
         return False
-    if _is_heading(line, body):
+    if is_heading:
         return previous.size == line.size and previous.page == line.page
-    is_continued = line.text[:1].islower() or previous.text[-1] in "-\u00ad\u2010,"
-    is_full = len(previous.text) >= _FULL_LINE * width
+    is_continued = line.text[0].islower() or previous.text[-1] in "-\u00ad\u2010,"
+    is_full = len(previous.text) >= _FULL_LINE * layout.width
     if previous.page != line.page:
         return is_continued or (is_full and previous.text[-1] not in _STOPS)
     return is_full or (is_continued and previous.text[-1] not in ".!?")

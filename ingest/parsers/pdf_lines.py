@@ -17,10 +17,15 @@ _DIGITS = re.compile(r"\d+")
 # PDFium writes U+FFFE (older versions U+0002) where a word was hyphenated.
 _HYPHEN_MARKS = str.maketrans({"\ufffe": "\u00ad", "\x02": "\u00ad"})
 
+_Box = tuple[float, float, float, float]  # left, bottom, right, top in points
+
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """``size`` (of the print) and ``top`` (from the page's lower edge) are in points, 0 when unknown."""
+    """Cells of a table's row are set apart by tabs.
+
+    ``size`` (of the print) and ``top`` (from the page's lower edge) are in points, 0 when unknown.
+    """
 
     text: str
     page: int
@@ -40,24 +45,48 @@ def page_lines(document: pypdfium2.PdfDocument, number: int) -> list[Line]:
         text: str = text_page.get_text_range(0, count) if count else ""
         # Characters and text positions agree unless the page has characters that PDFium leaves out.
         has_positions = len(text) == count
-        left, bottom, right, top = page.get_bbox()
+        bounds = page.get_bbox()
         lines = []
         start = 0
         for raw in text.split("\n"):
-            stripped = raw.strip().translate(_HYPHEN_MARKS)
-            if stripped:
-                box = None
-                if has_positions:
-                    box = text_page.get_charbox(start + len(raw) - len(raw.lstrip()), loose=True)
-                if box is None:
-                    lines.append(Line(stripped, number))
-                elif _is_readable(box, (left, bottom, right, top)):
-                    lines.append(Line(stripped, number, round(2 * (box[3] - box[1])) / 2, box[3]))
+            line = _line(text_page, raw, start, number, bounds) if has_positions else Line(_stripped(raw), number)
+            if line is not None and line.text:
+                lines.append(line)
             start += len(raw) + 1
         return lines
     finally:
         text_page.close()
         page.close()
+
+
+def _line(text_page: pypdfium2.PdfTextPage, raw: str, start: int, number: int, bounds: _Box) -> Line | None:
+    """None for a line without text, or one that no reader can see."""
+    first, last = len(raw) - len(raw.lstrip()), len(raw.rstrip())
+    if last <= first:
+        return None
+    box: _Box = text_page.get_charbox(start + first, loose=True)
+    if not _is_readable(box, bounds):
+        return None
+    size = round(2 * (box[3] - box[1])) / 2
+    text = raw[first:last]
+    if text_page.count_rects(start + first, last - first) > 1:  # more than one run: perhaps a table's row
+        text = _with_tabs(text_page, text, start + first, size)
+    return Line(_stripped(text), number, size, box[3])
+
+
+def _with_tabs(text_page: pypdfium2.PdfTextPage, text: str, start: int, size: float) -> str:
+    """A space that is wider than a letter is high becomes a tab: it stands between two columns."""
+    characters = list(text)
+    for i in range(1, len(text) - 1):
+        if text[i] == " ":
+            left, right = text_page.get_charbox(start + i - 1)[2], text_page.get_charbox(start + i + 1)[0]
+            if right - left > max(size, _SMALLEST_READABLE):
+                characters[i] = "\t"
+    return "".join(characters)
+
+
+def _stripped(raw: str) -> str:
+    return raw.strip().translate(_HYPHEN_MARKS)
 
 
 def without_running_lines(pages: Sequence[Sequence[Line]]) -> list[list[Line]]:
@@ -89,7 +118,7 @@ def _is_page_number(page: Sequence[Line], index: int) -> bool:
     return index in (0, len(page) - 1) and len(page) > 1 and bool(_PAGE_NUMBER.fullmatch(page[index].text))
 
 
-def _is_readable(box: tuple[float, float, float, float], page: tuple[float, float, float, float]) -> bool:
+def _is_readable(box: _Box, page: _Box) -> bool:
     left, bottom, right, top = box
     is_on_page = right > page[0] and left < page[2] and top > page[1] and bottom < page[3]
     return is_on_page and max(top - bottom, right - left) >= _SMALLEST_READABLE

@@ -38,7 +38,9 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[object]], empty: str) 
     if not rows:
         say(empty)
         return
-    view = Table(*columns, box=None, header_style="bold", pad_edge=False)
+    view = Table(box=None, header_style="bold", pad_edge=False)
+    for column in columns:
+        view.add_column(column, overflow="fold")  # an id that is cut short cannot be copied
     for row in rows:
         view.add_row(*(escape("" if value is None else str(value)) for value in row))
     _out.print(view)

@@ -11,8 +11,12 @@ from api.settings import Settings
 _NOISY = ("httpx", "httpcore", "sentence_transformers", "transformers", "alembic", "bm25s", "urllib3")
 
 
-def configure_logging(settings: Settings) -> None:
-    """Send every logger through one handler; values given in ``extra`` become fields of the line."""
+def configure_logging(settings: Settings, default_level: str = "INFO") -> None:
+    """Send every logger through one handler; values given in ``extra`` become fields of the line.
+
+    ``default_level`` holds unless ANSWERDESK_LOG_LEVEL is set: a command that prints a table logs less than a server.
+    """
+    level = settings.log_level if "log_level" in settings.model_fields_set else default_level
     renderer: structlog.types.Processor = (
         structlog.processors.JSONRenderer() if settings.log_json else structlog.dev.ConsoleRenderer(colors=False)
     )
@@ -28,6 +32,6 @@ def configure_logging(settings: Settings) -> None:
     )
     handler = logging.StreamHandler()
     handler.setFormatter(formatter)
-    logging.basicConfig(level=settings.log_level, handlers=[handler], force=True)
+    logging.basicConfig(level=level, handlers=[handler], force=True)
     for name in _NOISY:
         logging.getLogger(name).setLevel(logging.WARNING)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from api.bootstrap import Services
+from api.deletion import delete_collection
 from api.uploads import read_chunks, store_upload
 from domain.errors import InvalidInput
 
@@ -28,4 +29,4 @@ def install_sample(services: Services) -> int:
 
 def remove_sample(services: Services) -> int:
     """Delete every document of the sample shop; returns how many."""
-    return services.documents.delete_collection(SAMPLE_COLLECTION)
+    return delete_collection(services, SAMPLE_COLLECTION)

@@ -17,9 +17,9 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print facts as JSON.")
 CollectionOption = Annotated[str | None, typer.Option("--collection", "-c", help="Limit to one collection.")]
 
 
-def configured() -> Settings:
+def configured(default_log_level: str = "WARNING") -> Settings:
     settings = load_settings()
-    configure_logging(settings)
+    configure_logging(settings, default_log_level)
     return settings
 
 
@@ -38,9 +38,9 @@ def working(services: Services) -> Iterator[None]:
 
 
 @contextmanager
-def open_services() -> Iterator[Services]:
+def open_services(settings: Settings | None = None) -> Iterator[Services]:
     """Services over an up-to-date database; models are not loaded yet."""
-    services = build_services(configured())
+    services = build_services(settings or configured())
     try:
         services.prepare_storage()
         yield services

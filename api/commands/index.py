@@ -11,7 +11,7 @@ from api import console_output as output
 from api.bootstrap import Services
 from api.commands.context import JsonOption, open_services, working
 from api.schemas import GenerationView
-from domain.errors import GateFailed
+from domain.errors import AlreadyRunning, GateFailed
 from domain.indexing import GenerationRecord
 from domain.jobs import JobKind, JobStatus
 from domain.protocols import ProgressListener
@@ -26,9 +26,9 @@ def reindex(
 ) -> None:
     """Build a new index generation beside the live one, gate it, promote it. Exit code 3: one is running already."""
     with open_services() as services:
-        job = services.jobs.enqueue(JobKind.REINDEX, {"full": full, "promote": not no_promote}, singleton=True)
+        job_id = _enqueue_or_adopt(services, {"full": full, "promote": not no_promote})
         with working(services), output.progress_bar("Re-indexing", visible=not as_json) as progress:
-            report = _await_result(services, job.job_id, progress)
+            report = _await_result(services, job_id, progress)
     if as_json:
         output.emit_json(report)
     else:
@@ -69,6 +69,20 @@ def rollback() -> None:
 
 def _report_live(record: GenerationRecord) -> None:
     output.say(f"Generation {record.generation_id} with {record.passage_count} passages is live.")
+
+
+def _enqueue_or_adopt(services: Services, payload: dict[str, bool]) -> str:
+    """A re-index that nobody has begun yet (an upload may have asked for it) is carried out now rather than refused.
+
+    Raises:
+        AlreadyRunning: a worker is at it.
+    """
+    try:
+        return services.jobs.enqueue(JobKind.REINDEX, payload, singleton=True).job_id
+    except AlreadyRunning as error:
+        if services.jobs.get(error.running_id).status is not JobStatus.QUEUED:
+            raise
+        return error.running_id
 
 
 def _await_result(services: Services, job_id: str, progress: ProgressListener) -> dict[str, object]:

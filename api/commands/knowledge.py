@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from api import console_output as output
+from api import deletion
 from api.bootstrap import Services
 from api.commands.context import CollectionOption, JsonOption, open_services, working
 from api.schemas import AnswerView, DocumentView, PassageView
@@ -39,8 +40,8 @@ def ingest(
                 refused.append(error)
         if wait and ledger:
             ledger = _ingest_now(services, [document.document_id for document in ledger], quiet=as_json)
-    for error in refused:
-        output.problem(error)
+    for refusal in refused:
+        output.problem(refusal)
     _print_ledger(ledger, as_json)
     if refused or any(document.status is DocumentStatus.FAILED for document in ledger):
         raise typer.Exit(1)
@@ -128,7 +129,7 @@ def show_document(document_id: str, as_json: JsonOption = False) -> None:
 def delete_document(document_id: str) -> None:
     """Stop answering from a document, from the next question on."""
     with open_services() as services:
-        output.say(f"Deleted {services.documents.delete(document_id).source}.")
+        output.say(f"Deleted {deletion.delete_document(services, document_id).source}.")
 
 
 @documents.command("retry")

@@ -30,9 +30,9 @@ def serve(
         override_environment("API__HOST", host)
     if port is not None:
         override_environment("API__PORT", str(port))
-    settings = configured()
+    settings = configured("INFO")
     require_free_port(settings.api.host, settings.api.port)
-    with open_services() as services:
+    with open_services(settings) as services:
         require_safe_binding(settings.api.host, services.keys.has_any(AccessRole.STAFF))
         first_key = _first_staff_key(services)
         if sample and first_key is not None:
@@ -52,7 +52,7 @@ def worker(
         signal.signal(number, lambda *_: stop.set())
     if until_stdin_closes:
         threading.Thread(target=_stop_at_end_of_input, args=(stop,), daemon=True).start()
-    with open_services() as services:
+    with open_services(configured("INFO")) as services:
         services.load_searching()
         services.worker().run(stop)
 

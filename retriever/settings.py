@@ -18,6 +18,12 @@ class RetrieverSettings(BaseModel):
     threads: int = Field(default=0, ge=0, description="CPU threads of the embedder; 0 takes every core.")
     top_k: int = Field(default=5, ge=1, le=50, description="Passages a search returns unless it asks for others.")
     candidates: int = Field(default=50, ge=5, description="Passages that each half of the search hands to fusion.")
+    dense_weight: float = Field(
+        default=0.6,
+        ge=0,
+        le=1,
+        description="Share of the meaning (vectors) in a hit's score; words (BM25) have the rest.",
+    )
     max_query_chars: int = Field(default=4000, ge=1, description="Longest query, in characters.")
     keep_generations: int = Field(default=3, ge=1, description="Index generations kept on disk, the live one included.")
     max_delta: int = Field(default=10_000, ge=1, description="Passages outside the index that call for a re-index.")

@@ -21,26 +21,27 @@ from sqlalchemy import Connection, Engine, event, select, text
 from sqlalchemy import create_engine as sqlalchemy_create_engine
 from sqlalchemy.engine import URL, make_url
 
-from storage.failures import BUSY_SECONDS
 from storage.transactions import WRITES, reading, writing
 
 _log = logging.getLogger(__name__)
 
+BUSY_SECONDS = 5.0
 _WAL_FIX = (3, 51, 3)
 _MIGRATIONS = Path(__file__).parent / "migrations"
 _UPGRADE_LOCK = 0x616E7364  # any constant; names the PostgreSQL advisory lock of the schema upgrade
 
 
-def create_database_engine(url: str) -> Engine:
+def create_database_engine(url: str, busy_seconds: float = BUSY_SECONDS) -> Engine:
     """An engine with a connection pool; connects on first use, not here. Safe to share between threads, not forks.
 
+    A statement waits ``busy_seconds`` for another writer's lock, then StorageBusy is raised.
     ``hide_parameters`` keeps document text and customers' words out of error messages and logs.
     """
     parsed = make_url(url)
     if parsed.get_backend_name() == "sqlite":
-        return _create_sqlite_engine(parsed)
+        return _create_sqlite_engine(parsed, busy_seconds)
     if parsed.get_backend_name() == "postgresql":
-        return _create_postgres_engine(parsed.set(drivername="postgresql+psycopg"))
+        return _create_postgres_engine(parsed.set(drivername="postgresql+psycopg"), busy_seconds)
     raise ValueError(f"Database {parsed.get_backend_name()!r} is not supported; use sqlite or postgresql.")
 
 
@@ -74,16 +75,16 @@ def upgrade_schema(engine: Engine) -> None:
         command.upgrade(config, "head")
 
 
-def _create_sqlite_engine(url: URL) -> Engine:
+def _create_sqlite_engine(url: URL, busy_seconds: float) -> Engine:
     if url.database and url.database != ":memory:":
         _create_private_file(Path(url.database))
     module = _sqlite_module()
     engine = sqlalchemy_create_engine(
         url,
         module=module,
-        connect_args={"timeout": BUSY_SECONDS},
+        connect_args={"timeout": busy_seconds},
         pool_size=20,
-        pool_timeout=BUSY_SECONDS,
+        pool_timeout=busy_seconds,
         hide_parameters=True,
     )
     event.listen(engine, "connect", _set_pragmas(module))
@@ -91,12 +92,12 @@ def _create_sqlite_engine(url: URL) -> Engine:
     return engine
 
 
-def _create_postgres_engine(url: URL) -> Engine:
-    milliseconds = int(BUSY_SECONDS * 1000)
+def _create_postgres_engine(url: URL, busy_seconds: float) -> Engine:
+    milliseconds = int(busy_seconds * 1000)
     return sqlalchemy_create_engine(
         url,
         pool_pre_ping=True,
-        pool_timeout=BUSY_SECONDS,
+        pool_timeout=busy_seconds,
         hide_parameters=True,
         connect_args={
             "connect_timeout": 2,

@@ -10,8 +10,6 @@ from sqlalchemy import exc
 
 from domain.errors import AnswerdeskError, InvalidInput, StorageBusy, StorageFull, StorageUnreachable
 
-BUSY_SECONDS = 5.0  # how long a write waits for another one before StorageBusy
-
 # https://www.sqlite.org/rescode.html, primary codes: the low byte of the extended one
 _SQLITE_BUSY, _SQLITE_LOCKED, _SQLITE_IOERR, _SQLITE_FULL, _SQLITE_CANTOPEN = 5, 6, 10, 13, 14
 # https://www.postgresql.org/docs/current/errcodes-appendix.html
@@ -25,7 +23,7 @@ def database_failures() -> Iterator[None]:
     """Wraps a transaction.
 
     Raises:
-        StorageBusy: another writer held the database for longer than ``BUSY_SECONDS``, or the pool is exhausted.
+        StorageBusy: another writer held the database for too long, or the pool is exhausted.
         StorageFull: the disk under the database is full.
         StorageUnreachable: the server is gone or the file cannot be opened.
         InvalidInput: text that the database cannot hold (a NUL character, a lone surrogate).
@@ -85,7 +83,7 @@ def _translate_postgres(error: exc.DBAPIError) -> AnswerdeskError | None:
 
 def _busy() -> StorageBusy:
     return StorageBusy(
-        f"Another write held the database for more than {BUSY_SECONDS:g} s.",
+        "Another write held the database for longer than this one may wait, by default 5 s.",
         "Try again in a moment; if it lasts, look for a process that keeps a transaction open.",
     )
 

@@ -112,7 +112,8 @@ class GenerationStore:
 def _records() -> Select[Any]:
     """Joined with the pointer's one row, which the first migration puts there."""
     is_live = func.coalesce(live_generation.c.live_id == generations.c.generation_id, False)
-    return select(generations, is_live.label("is_live")).where(live_generation.c.only_row)
+    with_pointer = generations.join(live_generation, live_generation.c.only_row)
+    return select(generations, is_live.label("is_live")).select_from(with_pointer)
 
 
 def _read(connection: Connection, generation_id: str) -> GenerationRecord:

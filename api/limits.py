@@ -14,7 +14,11 @@ class AnswerSlots:
 
     def __init__(self, count: int) -> None:
         self._count = count
-        self._free = threading.BoundedSemaphore(count)
+        self._taken = 0
+        self._lock = threading.Lock()
+
+    def count_free(self) -> int:
+        return self._count - self._taken
 
     @contextmanager
     def take(self) -> Iterator[None]:
@@ -22,9 +26,12 @@ class AnswerSlots:
         Raises:
             ServerBusy: every place is taken.
         """
-        if not self._free.acquire(blocking=False):
-            raise ServerBusy(f"{self._count} answers are being composed already.", "Try again in a few seconds.")
+        with self._lock:
+            if self._taken == self._count:
+                raise ServerBusy(f"{self._count} answers are being composed already.", "Try again in a few seconds.")
+            self._taken += 1
         try:
             yield
         finally:
-            self._free.release()
+            with self._lock:
+                self._taken -= 1

@@ -10,7 +10,6 @@ import anyio
 from anyio.to_thread import run_sync
 from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
-from starlette.staticfiles import StaticFiles
 
 from api.auth import require_declared_roles
 from api.bootstrap import Services, build_services
@@ -42,7 +41,7 @@ def create_app(services: Services) -> FastAPI:
     app.state.draining = threading.Event()
     for module in (completions, conversations, documents, generations, health, pages, search):
         app.include_router(module.router)
-    app.mount("/assets", StaticFiles(directory=pages.PAGES, check_dir=False), name="assets")
+    app.mount("/assets", pages.Assets(directory=pages.PAGES), name="assets")
     require_declared_roles(app.routes)
     _add_middleware(app, services)
     add_error_handlers(app, SECURITY_HEADERS)

@@ -111,13 +111,13 @@ class EventStream(Response):
         try:
             first = await run_in_threadpool(next, self._frames, b"")
             await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
-            async with anyio.create_task_group() as tasks:
-                tasks.start_soon(_cancel_on_disconnect, receive, tasks.cancel_scope)
-                frames_in, frames_out = anyio.create_memory_object_stream[bytes](0)
-                tasks.start_soon(self._produce, frames_in)
-                with frames_out:
+            frames_in, frames_out = anyio.create_memory_object_stream[bytes](0)
+            with frames_out:
+                async with anyio.create_task_group() as tasks:
+                    tasks.start_soon(_cancel_on_disconnect, receive, tasks.cancel_scope)
+                    tasks.start_soon(self._produce, frames_in)
                     await self._send_frames(first, frames_out, send)
-                tasks.cancel_scope.cancel()
+                    tasks.cancel_scope.cancel()
         finally:
             with anyio.CancelScope(shield=True):
                 await run_in_threadpool(self._frames.close)

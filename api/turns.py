@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterable
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import cast
 
 from api.bootstrap import Services
 from domain.chat import Answer, ChatMessage, TurnEvent, TurnFinished
@@ -43,8 +44,7 @@ def run_turn(agent: Agent, conversations: ConversationStore, turn: Turn) -> Gene
     Raises:
         QuestionInvalid: at once, before the generator is returned.
     """
-    agent.validate(turn.question)
-    return _events(agent, conversations, turn)
+    return _events(agent, conversations, replace(turn, question=agent.validate(turn.question)))
 
 
 def answer_once(services: Services, question: str, *, collection: str | None = None) -> Answer:
@@ -64,7 +64,9 @@ def last_answer(events: Iterable[TurnEvent]) -> Answer:
 
 
 def _events(agent: Agent, conversations: ConversationStore, turn: Turn) -> Generator[TurnEvent, None, None]:
-    with closing(agent.answer(turn.question, turn.history, turn.collection)) as events:
+    # A generator, whatever the signature promises: closing it stops the decoding at the next token.
+    events = cast(Generator[TurnEvent, None, None], agent.answer(turn.question, turn.history, turn.collection))
+    with closing(events):
         for event in events:
             if isinstance(event, TurnFinished):
                 _record(conversations, turn, event)

@@ -3,14 +3,27 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from fastapi import APIRouter
 from fastapi.responses import FileResponse
+from starlette.responses import Response
+from starlette.staticfiles import StaticFiles
 
 from api.auth import PUBLIC
 
 PAGES = Path(__file__).resolve().parent.parent / "pages"
 _REVALIDATE = {"Cache-Control": "no-cache"}  # a new release must not run yesterday's script
+
+
+class Assets(StaticFiles):
+    """Scripts and styles, which a browser asks about again on each visit and gets 304 if nothing changed."""
+
+    def file_response(self, *args: Any, **kwargs: Any) -> Response:
+        response = super().file_response(*args, **kwargs)
+        response.headers.update(_REVALIDATE)
+        return response
+
 
 router = APIRouter()
 

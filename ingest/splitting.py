@@ -70,26 +70,32 @@ def split(parsed: ParsedDocument, document_id: str, version: int, settings: Inge
 
 
 def _sections(parsed: ParsedDocument) -> Iterator[_Section]:
-    def key(item: tuple[int, Block]) -> tuple[tuple[str, ...], int]:
-        index, block = item
-        return block.heading_path, index if block.question is not None else -1
-
-    for (path, _), group in groupby(_body(parsed), key):
+    for _, group in groupby(_body(parsed), key=lambda item: item[0]):
         blocks = tuple(block for _, block in group)
-        yield _Section(path, blocks[0].question, blocks)
+        yield _Section(blocks[0].heading_path, blocks[0].question, blocks)
 
 
 def _body(parsed: ParsedDocument) -> Iterator[tuple[int, Block]]:
-    """Every block whose words would otherwise stand in no passage, heading path or question."""
+    """(section number, block) of every block whose words stand in no heading path and no question.
+
+    A heading or a question opens a section; a heading with nothing below it is body text itself.
+    """
+    section = 0
+    path: tuple[str, ...] = ()
     for index, block in enumerate(parsed.blocks):
-        if block.kind is BlockKind.QUESTION:
+        if block.kind is BlockKind.QUESTION or (block.kind is BlockKind.HEADING and _has_body(parsed, index)):
+            section += 1
             continue
-        if block.kind is BlockKind.HEADING:
-            own_path = (*block.heading_path, parsed.text[block.start : block.end])
-            following = parsed.blocks[index + 1] if index + 1 < len(parsed.blocks) else None
-            if following is not None and following.heading_path[: len(own_path)] == own_path:
-                continue
-        yield index, block
+        if block.heading_path != path:
+            section, path = section + 1, block.heading_path
+        yield section, block
+
+
+def _has_body(parsed: ParsedDocument, index: int) -> bool:
+    heading = parsed.blocks[index]
+    path = (*heading.heading_path, parsed.text[heading.start : heading.end])
+    following = parsed.blocks[index + 1 : index + 2]
+    return bool(following) and following[0].heading_path[: len(path)] == path
 
 
 def _units(text: str, block: Block) -> list[_Unit]:

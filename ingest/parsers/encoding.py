@@ -13,6 +13,7 @@ _MARKS = (
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
 _SAMPLE_BYTES = 65536
+_SHORT_BYTES = 100
 # Guesses are kept to what office machines write; a free guess takes short Latin-1 texts for anything.
 _ASIAN = ["gb18030", "big5", "shift_jis", "euc_jp", "euc_kr"]
 _CYRILLIC_AND_GREEK = ["cp1251", "koi8_r", "cp1253"]
@@ -57,7 +58,7 @@ def _guess(sample: bytes) -> str:
     from charset_normalizer import from_bytes
 
     high = sum(byte > 127 for byte in sample)
-    if high * 5 < len(sample):
+    if high * (5 if len(sample) > _SHORT_BYTES else 2) < len(sample):
         return _FALLBACK  # mostly ASCII with a few accents: Western
     best = from_bytes(sample, cp_isolation=[*_ASIAN, *_CYRILLIC_AND_GREEK]).best()
     return best.encoding if best is not None else _FALLBACK

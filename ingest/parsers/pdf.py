@@ -23,9 +23,10 @@ _MAX_LEVEL = 4
 _MAX_CELL_WORDS = 8  # on average: columns of prose beside each other are no table
 _PARAGRAPH_GAP = 1.45  # in line pitches: a wider step down starts a new paragraph
 _FULL_LINE = 0.8  # of the usual width: a shorter line was ended on purpose
+_HYPHENS = "-\u00ad\u2010"
 _STOPS = ".!?:;…。！？：；"
 _FILE_LIKE_TITLE = re.compile(
-    r"\.(?:docx?|pdf|xlsx?|pptx?|odt|indd|tex|dvi|rtf|html?|txt|cdr|qxd)\b|^untitled|^microsoft ", re.I
+    r"\.(?:docx?|pdf|xlsx?|pptx?|odt|indd|tex|dvi|rtf|html?|txt|cdr|qxd)\b|^untitled|^microsoft |^\(?anonymous", re.I
 )
 
 
@@ -122,7 +123,7 @@ def _belongs_together(previous: Line, line: Line, layout: _Layout) -> bool:
         return False
     if is_heading:
         return previous.size == line.size and previous.page == line.page
-    is_continued = line.text[0].islower() or previous.text[-1] in "-\u00ad\u2010,"
+    is_continued = line.text[0].islower() or previous.text[-1] in f"{_HYPHENS},"
     is_full = len(previous.text) >= _FULL_LINE * layout.width
     if previous.page != line.page:
         return is_continued or (is_full and previous.text[-1] not in _STOPS)
@@ -133,8 +134,9 @@ def _joined(lines: Sequence[Line]) -> str:
     text = lines[0].text
     for line in lines[1:]:
         last = text[-1]
-        if last == "\u00ad" or (last in "-\u2010" and text[-2:-1].isalpha() and line.text[:1].islower()):
-            text = text[:-1] + line.text  # a word that was hyphenated at the line's end
+        if last in _HYPHENS and text[-2:-1].isalnum():
+            # Before a small letter the hyphen only broke the word; "E-" before "Mail" is part of it.
+            text = text[:-1] + ("" if line.text[0].islower() else "-") + line.text
         elif _is_cjk(last) and _is_cjk(line.text[0]):
             text += line.text
         else:

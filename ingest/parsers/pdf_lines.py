@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Sequence, Set
 from dataclasses import dataclass
 
 import pypdfium2
@@ -13,11 +13,13 @@ _SMALLEST_READABLE = 1.5  # points; smaller print is there to be found, not to b
 _EDGE_LINES = 3  # at the top and at the bottom of a page may be a running header or footer
 _RUNNING_SHARE = 0.4  # of the pages repeat it: left and right pages often differ
 _PAGE_NUMBER = re.compile(r"(?:page|seite|p\.)?\s*[-–]?\s*\d{1,5}\s*[-–]?(?:\s*(?:/|of|von)\s*\d{1,5})?", re.I)
-_DIGITS = re.compile(r"\d+")
-# PDFium writes U+FFFE (older versions U+0002) where a word was hyphenated.
+_DIGITS = re.compile(r"[0-9]{1,9}")
+# PDFium writes U+FFFE (older versions U+0002) in place of a line's last hyphen and its end.
+_RAW_LINE = re.compile(r"[^\n\ufffe\x02]+[\ufffe\x02]?")
 _HYPHEN_MARKS = str.maketrans({"\ufffe": "\u00ad", "\x02": "\u00ad"})
 
 _Box = tuple[float, float, float, float]  # left, bottom, right, top in points
+_Pattern = tuple[bool, float, str]  # in the upper half?, size, text with # for numbers
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,12 +49,13 @@ def page_lines(document: pypdfium2.PdfDocument, number: int) -> list[Line]:
         has_positions = len(text) == count
         bounds = page.get_bbox()
         lines = []
-        start = 0
-        for raw in text.split("\n"):
-            line = _line(text_page, raw, start, number, bounds) if has_positions else Line(_stripped(raw), number)
+        for match in _RAW_LINE.finditer(text):
+            raw = match[0]
+            line = (
+                _line(text_page, raw, match.start(), number, bounds) if has_positions else Line(_stripped(raw), number)
+            )
             if line is not None and line.text:
                 lines.append(line)
-            start += len(raw) + 1
         return lines
     finally:
         text_page.close()
@@ -90,15 +93,21 @@ def _stripped(raw: str) -> str:
 
 
 def without_running_lines(pages: Sequence[Sequence[Line]]) -> list[list[Line]]:
-    """Drop page numbers, and lines that stand at the edge of many pages (numbers in them may differ)."""
+    """Drop page numbers, and lines that stand at the edge of many pages, the same but for the page's number."""
     if len(pages) < 2:
         return [list(page) for page in pages]
-    counts = Counter(key for page in pages for key in {_key(page, i) for i in _edges(page)})
+    places: dict[_Pattern, set[tuple[int, tuple[int, ...]]]] = defaultdict(set)
+    for number, page in enumerate(pages):
+        for i in _edges(page):
+            places[_pattern(page, i)].add((number, _numbers(page[i])))
     filled = sum(bool(page) for page in pages)
     needed = 2 if filled == 2 else max(3, round(_RUNNING_SHARE * filled))
+    running = {
+        pattern for pattern, found in places.items() if len({n for n, _ in found}) >= needed and _counts_pages(found)
+    }
     kept = []
     for page in pages:
-        dropped = {i for i in _edges(page) if counts[_key(page, i)] >= needed or _is_page_number(page, i)}
+        dropped = {i for i in _edges(page) if _pattern(page, i) in running or _is_page_number(page, i)}
         kept.append([line for i, line in enumerate(page) if i not in dropped])
     return kept
 
@@ -109,9 +118,22 @@ def _edges(page: Sequence[Line]) -> set[int]:
     return {i for i in range(len(page)) if i < depth or i >= len(page) - depth}
 
 
-def _key(page: Sequence[Line], index: int) -> tuple[bool, float, str]:
+def _pattern(page: Sequence[Line], index: int) -> _Pattern:
     line = page[index]
     return index < len(page) / 2, line.size, _DIGITS.sub("#", line.text.casefold())
+
+
+def _numbers(line: Line) -> tuple[int, ...]:
+    return tuple(int(digits) for digits in _DIGITS.findall(line.text))
+
+
+def _counts_pages(found: Set[tuple[int, tuple[int, ...]]]) -> bool:
+    """True when each number in the line stays the same or rises with the pages; those of "Chapter 1" and "2" do not."""
+    for column in zip(*(numbers for _, numbers in found), strict=True):
+        steps = {value - page for value, (page, _) in zip(column, found, strict=True)}
+        if len(set(column)) > 1 and len(steps) > 1:
+            return False
+    return True
 
 
 def _is_page_number(page: Sequence[Line], index: int) -> bool:

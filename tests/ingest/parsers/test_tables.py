@@ -1,0 +1,35 @@
+from __future__ import annotations
+
+import pytest
+
+from ingest.parsers.tables import looks_like_header, render_row
+
+
+@pytest.mark.parametrize(
+    ("cells", "header", "line"),
+    [
+        (
+            ["Europe", "9.90 EUR", "3-5 days."],
+            ["Zone", "Price", "Time"],
+            "Zone: Europe; Price: 9.90 EUR; Time: 3-5 days.",
+        ),
+        (["Europe", "", "late"], ["Zone:", "Price", ""], "Zone: Europe; late."),
+        (["Weight", "5 kg"], None, "Weight: 5 kg."),
+        (["Weight:", "5 kg"], None, "Weight: 5 kg."),
+        (["Small", "4 bulbs", "26 EUR"], None, "Small: 4 bulbs; 26 EUR."),
+        (["Is it safe", "Yes!"], ["Question", "Reply"], "Question: Is it safe; Reply: Yes!"),
+        (["a", "b", "c"], ["A"], "A: a; b; c."),
+        (["alone", ""], None, "alone"),
+        (["", ""], ["A", "B"], ""),
+    ],
+)
+def test_row_is_one_sentence(cells: list[str], header: list[str] | None, line: str) -> None:
+    assert render_row(cells, header) == line
+
+
+def test_header_is_recognised_by_its_looks() -> None:
+    assert looks_like_header([["Plan", "Price"], ["Small", "26 EUR"]])
+    assert not looks_like_header([["Small", "26 EUR"], ["Large", "48 EUR"]])
+    assert not looks_like_header([["Weight", "heavy"], ["Colour", "red"]])
+    assert not looks_like_header([["Plan", "Plan"], ["Small", "26 EUR"]])
+    assert not looks_like_header([["Plan", "Price"]])

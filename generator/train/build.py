@@ -1,0 +1,178 @@
+"""Packs text and grounded examples into token files, the only thing the training loop reads.
+
+``python -m generator.train.build RECIPE.toml`` writes to the recipe's ``data`` folder: the tokenizer, one ``NAME.npz``
+a kind of row (see ``generator.train.packed``), the examples to measure on as text, and ``counts.json``.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import random
+import sys
+import tomllib
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict
+from transformers import PreTrainedTokenizerBase
+
+from generator.dataset import ExampleBuilder, GroundedExample, Seed, is_validation
+from generator.train.packed import Packed, save_packed
+from generator.train.sources import ENGLISH_PROSE, all_seeds, read_doc2dial, read_rows
+from generator.train.tokenizer import load_tokenizer, train_tokenizer
+
+logger = logging.getLogger(__name__)
+
+
+class BuildRecipe(BaseModel):
+    """What to pack. Paths are relative to the folder the command is run in."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    sources: Path
+    data: Path
+    tokenizer: Path | None = None  # an existing tokenizer to use; None trains one
+    seed: int = 0
+    vocabulary: int = 8192
+    context: int = 512
+    tokenizer_characters: int = 25_000_000
+    prose_documents: int = 1200  # at most so many documents of each prose file
+    prose_tokens: int = 12_000_000
+    prose_row: int = 256
+    copy_rows: int = 16_000
+    validation_rows: int = 1500
+    examples: dict[str, int]  # source -> training examples
+
+
+def main(recipe_path: Path) -> None:
+    recipe = BuildRecipe.model_validate(tomllib.loads(recipe_path.read_text(encoding="utf-8")))
+    rng = random.Random(recipe.seed)  # noqa: S311  # repeatable, not secret
+    recipe.data.mkdir(parents=True, exist_ok=True)
+    seeds = list(all_seeds(recipe.sources, rng, recipe.prose_documents))
+    logger.info("seeds read", extra={"counts": dict(Counter(seed.source for seed in seeds))})
+    train, validation = build_examples(seeds, recipe.examples, recipe.validation_rows, rng)
+    tokenizer = _tokenizer(recipe, train)
+    tokenizer.save_pretrained(str(recipe.data / "tokenizer"))
+    for name, examples in (("grounded", train), ("validation", validation)):
+        save_packed(recipe.data / f"{name}.npz", pack_examples(examples, tokenizer, recipe.context))
+        logger.info("examples packed", extra={"kind": name, "rows": len(examples)})
+    prose = pack_prose(_prose(recipe, rng), tokenizer, recipe.prose_row, recipe.prose_tokens)
+    save_packed(recipe.data / "prose.npz", prose)
+    save_packed(recipe.data / "copy.npz", make_copy_rows(prose, recipe.copy_rows, recipe.vocabulary, recipe.seed))
+    save_examples(recipe.data / "validation.jsonl", validation)
+    held_out = list(read_doc2dial(recipe.sources, held_out=True))
+    builder = ExampleBuilder(held_out)
+    save_examples(recipe.data / "heldout.jsonl", [builder.build(seed, rng) for seed in held_out])
+    counts = {
+        "train": dict(Counter(e.source for e in train)),
+        "train_refusals": dict(Counter(e.source for e in train if not e.answer)),
+        "validation": dict(Counter(e.source for e in validation)),
+    }
+    (recipe.data / "counts.json").write_text(json.dumps(counts, indent=1), encoding="utf-8")
+
+
+def build_examples(
+    seeds: Sequence[Seed], wanted: dict[str, int], n_validation: int, rng: random.Random
+) -> tuple[list[GroundedExample], list[GroundedExample]]:
+    """Training and validation examples, shuffled; a source with few seeds is walked through again, varied anew."""
+    builder = ExampleBuilder(seeds)
+    by_side: dict[tuple[str, bool], list[Seed]] = defaultdict(list)
+    for seed in seeds:
+        by_side[seed.source, is_validation(seed.passage.document)].append(seed)
+    sides: list[list[GroundedExample]] = []
+    for held in (False, True):
+        share = n_validation / sum(wanted.values()) if held else 1.0
+        rows: list[GroundedExample] = []
+        for source, n in wanted.items():
+            pool = by_side[source, held]
+            rng.shuffle(pool)
+            n_rows = min(round(n * share), len(pool)) if held else n
+            rows.extend(builder.build(pool[i % len(pool)], rng) for i in range(n_rows if pool else 0))
+        rng.shuffle(rows)
+        sides.append(rows)
+    return sides[0], sides[1]
+
+
+def pack_examples(examples: Iterable[GroundedExample], tokenizer: PreTrainedTokenizerBase, context: int) -> Packed:
+    """Prompt, answer and end-of-text; a row longer than the context is left out, never cut."""
+    rows: list[list[int]] = []
+    answers: list[int] = []
+    for example in examples:
+        prompt = tokenizer.encode(example.prompt())
+        row = [*prompt, *tokenizer.encode(example.target()), int(tokenizer.eos_token_id)]
+        if len(row) <= context:
+            rows.append(row)
+            answers.append(len(prompt))
+    return Packed.of(rows, answers)
+
+
+def pack_prose(texts: Iterable[str], tokenizer: PreTrainedTokenizerBase, length: int, limit: int) -> Packed:
+    """Documents end to end with end-of-text between them, cut into rows of ``length`` tokens."""
+    stream: list[int] = []
+    for text in texts:
+        stream.extend(tokenizer.encode(text))
+        stream.append(int(tokenizer.eos_token_id))
+        if len(stream) >= limit:
+            break
+    n_rows = len(stream) // length
+    return Packed.of([stream[i * length : (i + 1) * length] for i in range(n_rows)], [0] * n_rows)
+
+
+def make_copy_rows(prose: Packed, n_rows: int, vocabulary: int, seed: int) -> Packed:
+    """Pieces of text (or of noise) and then the same pieces in another order: the cheapest lesson in copying."""
+    rng = np.random.default_rng(seed)
+    rows: list[list[int]] = []
+    for i in range(n_rows):
+        pieces: list[list[int]] = []
+        while sum(map(len, pieces)) < 60:
+            size = int(rng.integers(4, 28))
+            at = int(rng.integers(0, len(prose.tokens) - size))
+            noise = rng.integers(1, vocabulary, size)
+            pieces.append((noise if i % 4 == 0 else prose.tokens[at : at + size]).tolist())
+        again = [pieces[int(j)] for j in rng.permutation(len(pieces))]
+        rows.append([token for piece in pieces + again for token in piece][:192])
+    return Packed.of(rows, [0] * n_rows)
+
+
+def save_examples(path: Path, examples: Iterable[GroundedExample]) -> None:
+    """One JSON object a line, with the prompt and the target as text, to look at and to evaluate on."""
+    with path.open("w", encoding="utf-8") as out:
+        for e in examples:
+            record = {"source": e.source, "document": e.document, "prompt": e.prompt(), "target": e.target()}
+            out.write(json.dumps(record, ensure_ascii=False) + "\n")
+
+
+def _tokenizer(recipe: BuildRecipe, train: Sequence[GroundedExample]) -> PreTrainedTokenizerBase:
+    if recipe.tokenizer is not None:
+        return load_tokenizer(recipe.tokenizer)
+    rendered = (example.prompt() + example.target() for example in train[:: max(1, len(train) // 12_000)])
+    rng = random.Random(recipe.seed)  # noqa: S311  # repeatable, not secret
+    texts = _limited([*rendered, *_prose(recipe, rng, 150)], recipe.tokenizer_characters)
+    return train_tokenizer(texts, recipe.vocabulary)
+
+
+def _prose(recipe: BuildRecipe, rng: random.Random, per_file: int | None = None) -> list[str]:
+    texts: list[str] = []
+    for name in ENGLISH_PROSE:
+        every = read_rows(recipe.sources / f"prose/{name}.jsonl.zst")
+        rows = [row for row in every if not is_validation(row["source"])]
+        picked = rng.sample(rows, min(per_file or recipe.prose_documents, len(rows)))
+        texts.extend(row["text"][:6000] for row in picked)
+    rng.shuffle(texts)
+    return texts
+
+
+def _limited(texts: Iterable[str], characters: int) -> Iterator[str]:
+    for text in texts:
+        characters -= len(text)
+        if characters < 0:
+            return
+        yield text
+
+
+if __name__ == "__main__":
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
+    main(Path(sys.argv[1]))

@@ -1,0 +1,258 @@
+"""Training with tiny real models: it learns, it resumes exactly, it stops on NaN, and what it saves can be served."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from pathlib import Path
+
+import ctranslate2
+import numpy as np
+import pytest
+import torch
+from ctranslate2.converters import TransformersConverter
+from transformers import AutoTokenizer, GPT2LMHeadModel, PreTrainedTokenizerBase
+
+from generator.dataset import Passage, Seed, is_validation
+from generator.train.build import build_examples, make_copy_rows, pack_examples, pack_prose
+from generator.train.checkpoint import load_newest_checkpoint, save_checkpoint
+from generator.train.evaluate import score, token_f1
+from generator.train.export import export
+from generator.train.finetune import finetune
+from generator.train.loop import TrainingDivergedError, rate_at
+from generator.train.packed import make_batch, save_packed
+from generator.train.pretrain import fresh_model, pretrain
+from generator.train.recipe import ModelShape, Stage, TrainRecipe
+from generator.train.sources import ask_about, doc2dial_seeds, is_held_out, prose_seeds, squad_seeds
+from generator.train.tokenizer import train_tokenizer
+
+_STEPS = 24
+
+
+def _seeds() -> list[Seed]:
+    things = ("cable", "shade", "bulb", "switch", "base")
+    found = []
+    for i in range(120):
+        told = tuple(f"The {thing} of lamp {i} costs {i % 9} euros." for thing in things)
+        passage = Passage(f"document {i}", f"Lamp {i}", told)
+        found.append(Seed("shop", f"What does the {things[i % 5]} of lamp {i} cost?", passage, (i % 5,)))
+    return found
+
+
+@pytest.fixture(scope="module")
+def tokenizer() -> PreTrainedTokenizerBase:
+    return train_tokenizer((" ".join(seed.passage.sentences) for seed in _seeds()), 320)
+
+
+@pytest.fixture(scope="module")
+def data(tokenizer: PreTrainedTokenizerBase, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("data")
+    train, validation = build_examples(_seeds(), {"shop": 120}, 8, random.Random(0))
+    save_packed(folder / "grounded.npz", pack_examples(train, tokenizer, 256))
+    save_packed(folder / "validation.npz", pack_examples(validation or train[:4], tokenizer, 256))
+    prose = pack_prose([" ".join(s.passage.sentences) for s in _seeds()], tokenizer, 64, 8000)
+    save_packed(folder / "prose.npz", prose)
+    save_packed(folder / "copy.npz", make_copy_rows(prose, 20, 320, 0))
+    tokenizer.save_pretrained(str(folder / "tokenizer"))
+    return folder
+
+
+def _recipe(data: Path, run: Path, **changes: object) -> TrainRecipe:
+    told: dict[str, object] = {
+        "data": data,
+        "run": run,
+        "shape": ModelShape(layers=2, width=32, heads=4, context=256),
+        "steps": _STEPS,
+        "warmup": 4,
+        "batch_tokens": 512,
+        "accumulate": 2,
+        "lengths": (64, 256),
+        "stages": (Stage(until=8, shares={"prose": 1.0}), Stage(until=99, shares={"prose": 0.5, "answers": 0.5})),
+        "shifted_positions": 0.5,
+        "dropout": 0.1,
+        "checkpoint_every": 8,
+        "validate_every": _STEPS,
+        "validation_batches": 2,
+        "threads": 1,
+        **changes,
+    }
+    return TrainRecipe.model_validate(told)
+
+
+def _weights(folder: Path) -> dict[str, torch.Tensor]:
+    return {name: value.detach() for name, value in GPT2LMHeadModel.from_pretrained(str(folder)).state_dict().items()}
+
+
+def _losses(run: Path, tag: str) -> list[float]:
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    reader = EventAccumulator(str(run / "curve"))
+    reader.Reload()
+    return [event.value for event in reader.Scalars(tag)]
+
+
+@pytest.fixture(scope="module")
+def trained(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    run = tmp_path_factory.mktemp("whole")
+    pretrain(_recipe(data, run))
+    return run
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # tensorboard's reader
+def test_loss_falls(trained: Path) -> None:
+    losses = _losses(trained, "loss/prose")
+    assert sum(losses[-5:]) / 5 < losses[0] - 0.5
+
+
+def test_run_folder_says_what_made_it(trained: Path) -> None:
+    record = (trained / "run.json").read_text(encoding="utf-8")
+    assert all(word in record for word in ('"seed"', '"sha256"', '"torch"', '"steps"'))
+
+
+def test_killed_and_resumed_run_ends_with_the_same_weights(
+    data: Path, trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recipe = _recipe(data, tmp_path)
+    calls = 0
+
+    def killed_late(folder: Path, step: int, state: dict[str, object], keep: int = 2) -> Path:
+        nonlocal calls
+        calls += 1
+        if calls == 3:
+            raise KeyboardInterrupt
+        return save_checkpoint(folder, step, state, keep)
+
+    with monkeypatch.context() as patched:
+        patched.setattr("generator.train.loop.save_checkpoint", killed_late)
+        with pytest.raises(KeyboardInterrupt):
+            pretrain(recipe)
+    assert not (tmp_path / "model").exists()
+    pretrain(recipe)
+    whole, resumed = _weights(trained / "model"), _weights(tmp_path / "model")
+    assert all(torch.equal(whole[name], resumed[name]) for name in whole)
+
+
+def test_nan_loss_stops_and_keeps_the_last_good_checkpoint(data: Path, tmp_path: Path) -> None:
+    recipe = _recipe(data, tmp_path, matrix_rate=1e30, vector_rate=1e30, checkpoint_every=1, warmup=1)
+    with pytest.raises(TrainingDivergedError, match="lower the rates"):
+        pretrain(recipe)
+    assert not (tmp_path / "model").exists()
+
+
+def test_resuming_with_another_recipe_is_refused(data: Path, trained: Path) -> None:
+    with pytest.raises(ValueError, match="another recipe"):
+        pretrain(_recipe(data, trained, seed=99))
+
+
+def test_half_written_checkpoint_is_passed_over(tmp_path: Path) -> None:
+    save_checkpoint(tmp_path, 1, {"x": torch.ones(2)})
+    broken = save_checkpoint(tmp_path, 2, {"x": torch.zeros(2)})
+    (broken / "state.pt").write_bytes(b"cut short")
+    (tmp_path / "partial-000003").mkdir()
+    found = load_newest_checkpoint(tmp_path)
+    assert found is not None
+    assert found[0] == 1
+    assert torch.equal(found[1]["x"], torch.ones(2))
+
+
+def test_finetuned_export_loads_with_transformers_and_runs_with_ctranslate2(
+    data: Path, trained: Path, tmp_path: Path
+) -> None:
+    stages = (Stage(until=99, shares={"answers": 1.0}),)
+    folder = finetune(_recipe(data, tmp_path / "run", start=trained / "model", steps=2, stages=stages))
+    export(folder, tmp_path / "shipped")
+    model = GPT2LMHeadModel.from_pretrained(str(tmp_path / "shipped"))
+    loaded = AutoTokenizer.from_pretrained(str(tmp_path / "shipped"))
+    assert model.config.vocab_size == len(loaded) == 320
+    assert (tmp_path / "shipped" / "answerdesk.json").exists()
+    TransformersConverter(str(tmp_path / "shipped")).convert(str(tmp_path / "ct2"), quantization="int8")
+    engine = ctranslate2.Generator(str(tmp_path / "ct2"), device="cpu", intra_threads=1)
+    tokens = loaded.convert_ids_to_tokens(loaded.encode("Question: What does the cable cost?"))
+    (result,) = engine.generate_batch([tokens], max_length=5, include_prompt_in_result=False)
+    assert len(result.sequences[0]) <= 5
+
+
+def test_finetuning_refuses_data_packed_for_another_tokenizer(data: Path, trained: Path, tmp_path: Path) -> None:
+    other = train_tokenizer(["nothing in common"], 300)
+    other.save_pretrained(str(tmp_path / "data" / "tokenizer"))
+    with pytest.raises(ValueError, match="another tokenizer"):
+        finetune(_recipe(tmp_path / "data", tmp_path / "run", start=trained / "model"))
+
+
+def test_answer_mask_covers_the_answer_and_its_end_only(tokenizer: PreTrainedTokenizerBase) -> None:
+    (example, *_), _ = build_examples(_seeds(), {"shop": 4}, 1, random.Random(1))
+    packed = pack_examples([example], tokenizer, 400)
+    batch = make_batch(packed, [0], 400, pad=0, answers_only=True)
+    wanted = batch.targets[0][batch.targets[0] != -100]
+    assert tokenizer.decode(wanted[:-1].tolist()) == example.target()
+    assert wanted[-1] == tokenizer.eos_token_id
+    everything = make_batch(packed, [0], 400, pad=0, answers_only=False)
+    assert np.array_equal(everything.targets[0][: len(packed.row(0)) - 1], packed.row(0)[1:])
+
+
+def test_split_never_leaks_a_document() -> None:
+    train, validation = build_examples(_seeds(), {"shop": 240}, 200, random.Random(0))
+    assert {e.document for e in train}.isdisjoint(e.document for e in validation)
+    assert all(is_validation(e.document) for e in validation)
+
+
+def test_fresh_model_with_copying_heads_copies_without_training(data: Path, tmp_path: Path) -> None:
+    tokenizer = AutoTokenizer.from_pretrained(str(data / "tokenizer"))
+    shape = ModelShape(layers=2, width=256, heads=8, context=128)
+    model = fresh_model(_recipe(data, tmp_path, shape=shape, copying_heads=True, dropout=0.0), tokenizer).eval()
+    piece = torch.from_numpy(np.random.default_rng(0).permutation(np.arange(1, 320))[:40])
+    logits = model(input_ids=torch.cat([piece, piece])[None]).logits[0]
+    assert (logits[41:79].argmax(-1) == piece[2:]).float().mean() > 0.5
+
+
+def test_byte_level_tokenizer_keeps_every_text(tokenizer: PreTrainedTokenizerBase) -> None:
+    text = 'Straße 7: "50 % off" – 東京 🙂 [1]\nAnswer:'
+    assert tokenizer.decode(tokenizer.encode(text)) == text
+
+
+def test_rate_warms_up_and_ends_at_its_final_share(tmp_path: Path) -> None:
+    recipe = _recipe(tmp_path, tmp_path, final_rate=0.1)
+    assert rate_at(0, recipe) == pytest.approx(0.25)
+    assert rate_at(3, recipe) == pytest.approx(1.0)
+    assert rate_at(_STEPS, recipe) == pytest.approx(0.1)
+
+
+def test_held_out_doc2dial_documents_yield_no_seed() -> None:
+    text = "You must bring two proofs of residence to the office. Fees are paid by card at the counter."
+    names = [f"page {i}#3_0" for i in range(30)]
+    told = {"question": "Which proofs do I bring?", "answer_spans": [text[:40]], "answer_starts": [0]}
+    rows = [{"id": name, "doc_id": name, **told} for name in names]
+    found = {seed.passage.document for seed in doc2dial_seeds(dict.fromkeys(names, text), rows)}
+    assert found == {name for name in names if not is_held_out(name)}
+
+
+def test_squad_answer_becomes_its_whole_sentence() -> None:
+    row = {"id": "1", "title": "Lamp_oil", "passage": "Oil burns. It was sold in 1860 by Mr. Fox.", "answerable": True}
+    (seed,) = squad_seeds([{**row, "question": "When?", "answer": "1860", "answer_start": 26}], "squad2")
+    assert [seed.passage.sentences[i] for i in seed.answer] == ["It was sold in 1860 by Mr. Fox."]
+    (none,) = squad_seeds([{**row, "answerable": False, "question": "Why?", "answer": "", "answer_start": -1}], "s")
+    assert none.answer == ()
+
+
+@pytest.mark.parametrize(
+    ("heading", "words"),
+    [("Create a user", ("create a user",)), ("3.2. Making light", ("making light",)), ("Fees", ("Fees",))],
+)
+def test_heading_becomes_a_question_about_it(heading: str, words: Sequence[str]) -> None:
+    asked = ask_about(heading, random.Random(0))
+    assert all(word in asked for word in words)
+
+
+def test_prose_section_gives_a_heading_question_and_a_keyword_question() -> None:
+    text = "Shop help\n\nReturns\n\nYou can return a new lamp within thirty days. The refund arrives after five days."
+    seeds = list(prose_seeds([{"title": "Shop help", "text": text, "source": "help"}], random.Random(1)))
+    assert {seed.source for seed in seeds} == {"prose_headings", "prose_keywords"}
+    assert all(seed.passage.sentences[0].startswith("You can return") for seed in seeds)
+
+
+def test_figures_tell_copying_choosing_and_refusing_apart() -> None:
+    prompt = "Question: q\n[1] Red lamps cost five euros.\n[2] Blue lamps cost six euros.\nAnswer:"
+    rows = [{"prompt": prompt, "target": t} for t in (" Blue lamps cost six euros. [2]", " [0]", " [0]")]
+    found = score(rows, ["Red lamps cost five euros. [1]", "[0]", "Blue lamps cost seven euros. [2]"])
+    assert (found.copied, found.right_mark, found.refusal_recall, found.refusal_precision) == (0.5, 0.0, 0.5, 1.0)
+    assert found.f1 == pytest.approx(token_f1("Red lamps cost five euros.", "Blue lamps cost six euros."), abs=1e-4)

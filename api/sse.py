@@ -79,6 +79,41 @@ class StopSignal:
         return now >= self._deadline
 
 
+class _Source:
+    """A turn's frames, made in worker threads. Closing waits for a step in progress: a running generator cannot be."""
+
+    def __init__(self, frames: Frames, dialect: Dialect, request_id: str) -> None:
+        self._frames = frames
+        self._dialect = dialect
+        self._request_id = request_id
+        self._lock = threading.Lock()
+        self._has_begun = False
+        self.failure: Exception | None = None
+
+    def next(self) -> bytes:
+        """The next frame; an ``error`` frame if making it failed; nothing at the end or if not even the first came."""
+        with self._lock:
+            try:
+                frame = next(self._frames, b"")
+            except Exception as error:  # noqa: BLE001 - even a bug ends the stream in an event, or is raised before it
+                if not self._has_begun:
+                    self.failure = error
+                    return b""
+                return self._error_frame(error)
+            self._has_begun = True
+            return frame
+
+    def close(self) -> None:
+        with self._lock:
+            self._frames.close()
+
+    def _error_frame(self, error: Exception) -> bytes:
+        if isinstance(error, AnswerdeskError):
+            return self._dialect.error(problem(error, self._request_id))
+        logger.error("unexpected error in a stream", exc_info=error, extra={"request": self._request_id})
+        return self._dialect.error(unexpected_problem(self._request_id))
+
+
 class EventStream(Response):
     """Sends ``frames`` and closes them whatever happens: the client leaves, reads too slowly, or the server stops.
 
@@ -100,47 +135,38 @@ class EventStream(Response):
     ) -> None:
         super().__init__(headers={"X-Accel-Buffering": "no"})
         del self.headers["content-length"]
-        self._frames = frames
+        self._source = _Source(frames, dialect, request_id)
         self._dialect = dialect
         self._request_id = request_id
         self._stop = stop
         self._ping_seconds = ping_seconds
         self._write_seconds = write_seconds
+        self._has_begun = False
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 - as ASGI calls it
+        frames_in, frames_out = anyio.create_memory_object_stream[bytes](0)
         try:
-            first = await run_in_threadpool(next, self._frames, b"")
-            await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
-            frames_in, frames_out = anyio.create_memory_object_stream[bytes](0)
             with frames_out:
                 async with anyio.create_task_group() as tasks:
                     tasks.start_soon(_cancel_on_disconnect, receive, tasks.cancel_scope)
                     tasks.start_soon(self._produce, frames_in)
-                    await self._send_frames(first, frames_out, send)
+                    await self._send_frames(frames_out, send)
                     tasks.cancel_scope.cancel()
         finally:
             with anyio.CancelScope(shield=True):
-                await run_in_threadpool(self._frames.close)
+                await run_in_threadpool(self._source.close)
+        if self._source.failure is not None:
+            raise self._source.failure
 
     async def _produce(self, frames_in: MemoryObjectSendStream[bytes]) -> None:
         with frames_in:
-            while frame := await run_in_threadpool(self._next_frame):
+            while frame := await run_in_threadpool(self._source.next):
                 await frames_in.send(frame)
 
-    def _next_frame(self) -> bytes:
-        """The next frame, an ``error`` frame if making it failed, or nothing at the end."""
-        try:
-            return next(self._frames, b"")
-        except AnswerdeskError as error:
-            return self._dialect.error(problem(error, self._request_id))
-        except Exception as error:  # the response has begun, so a bug has to end in an event too
-            logger.error("unexpected error in a stream", exc_info=error, extra={"request": self._request_id})
-            return self._dialect.error(unexpected_problem(self._request_id))
-
-    async def _send_frames(self, first: bytes, frames_out: MemoryObjectReceiveStream[bytes], send: Send) -> None:
+    async def _send_frames(self, frames_out: MemoryObjectReceiveStream[bytes], send: Send) -> None:
         """Until the frames end, the client is given up, or the server's patience with open streams ends."""
-        frame, last_sent = first, time.monotonic()
-        while await self._send_in_time(frame, send):
+        frame, last_sent = b"", time.monotonic()
+        while not frame or await self._send_in_time(frame, send):
             if frame:
                 last_sent = time.monotonic()
             frame = b""
@@ -148,31 +174,36 @@ class EventStream(Response):
                 try:
                     frame = await frames_out.receive()
                 except anyio.EndOfStream:
-                    await _end(b"", send)
+                    await self._end(b"", send)
                     return
             if not frame and self._stop.is_over():
-                await _end(self._farewell(), send)
+                await self._end(self._farewell(), send)
                 return
-            if not frame and time.monotonic() - last_sent >= self._ping_seconds:
+            if not frame and self._has_begun and time.monotonic() - last_sent >= self._ping_seconds:
                 frame = self._dialect.ping()
 
     async def _send_in_time(self, frame: bytes, send: Send) -> bool:
         """False when the client has not taken the frame for so long that the stream is given up."""
-        if not frame:
-            return True
         with anyio.move_on_after(self._write_seconds) as scope:
+            await self._begin(send)
             await send({"type": "http.response.body", "body": frame, "more_body": True})
         if scope.cancelled_caught:
             logger.info("stream given up: the client reads too slowly", extra={"request": self._request_id})
         return not scope.cancelled_caught
 
+    async def _begin(self, send: Send) -> None:
+        if not self._has_begun:
+            self._has_begun = True
+            await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
+
+    async def _end(self, last_frame: bytes, send: Send) -> None:
+        if self._source.failure is None:
+            await self._begin(send)
+            await send({"type": "http.response.body", "body": last_frame, "more_body": False})
+
     def _farewell(self) -> bytes:
         error = ServerStopping("The server is being stopped before the answer was complete.", "Ask again in a minute.")
         return self._dialect.error(problem(error, self._request_id))
-
-
-async def _end(last_frame: bytes, send: Send) -> None:
-    await send({"type": "http.response.body", "body": last_frame, "more_body": False})
 
 
 async def _cancel_on_disconnect(receive: Receive, scope: anyio.CancelScope) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import threading
 import time
@@ -175,6 +176,27 @@ def test_client_that_does_not_read_is_given_up_and_holds_nothing() -> None:
     anyio.run(scenario)
 
 
+def test_task_that_is_killed_while_a_frame_is_made_still_closes_the_source() -> None:
+    started = threading.Event()
+
+    def make() -> Generator[bytes, None, None]:
+        started.set()
+        time.sleep(0.5)
+        yield event_frame("answer", {})
+
+    async def scenario() -> None:
+        source, wire = Source(make), Wire()
+        task = asyncio.create_task(_run(_stream(source), wire))
+        while not started.is_set():
+            await asyncio.sleep(0.01)
+        task.cancel()  # as uvicorn does when its time to shut down is over
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        assert source.is_closed
+
+    anyio.run(scenario)
+
+
 def test_stopping_server_lets_a_stream_finish_but_not_for_ever() -> None:
     draining = threading.Event()
     draining.set()
@@ -189,6 +211,10 @@ def test_stopping_server_lets_a_stream_finish_but_not_for_ever() -> None:
         time.sleep(1.5)
         yield event_frame("answer", {})
 
+    def silent() -> Generator[bytes, None, None]:
+        time.sleep(1.5)
+        yield event_frame("answer", {})
+
     async def last_event(make: Callable[[], Generator[bytes, None, None]]) -> tuple[str, str]:
         wire = Wire()
         await _run(EventStream(Source(make).frames(), NativeDialect(), "r", StopSignal(draining, 0.6)), wire)
@@ -197,9 +223,10 @@ def test_stopping_server_lets_a_stream_finish_but_not_for_ever() -> None:
 
     async def scenario() -> None:
         assert (await last_event(quick))[0] == "answer"
-        name, data = await last_event(endless)
-        assert name == "error"
-        assert json.loads(data)["title"] == "Server stopping"
+        for make in (endless, silent):
+            name, data = await last_event(make)
+            assert name == "error"
+            assert json.loads(data)["title"] == "Server stopping"
 
     anyio.run(scenario)
 

@@ -20,7 +20,9 @@ _log = logging.getLogger(__name__)
 
 _PROJECT_ROOT = Path(__file__).resolve().parents[1]  # where the child finds this package, installed or not
 _START_SECONDS = 10  # a loaded machine may take this long to start the interpreter
-_CPU_SIGNALS = frozenset((-int(signal.SIGXCPU), -int(signal.SIGKILL))) if hasattr(signal, "SIGXCPU") else frozenset()
+# Windows knows neither signal nor limit; there the wall clock alone holds.
+_OUT_OF_CPU = -getattr(signal, "SIGXCPU", 0)
+_KILLED = -getattr(signal, "SIGKILL", 0)  # by the system, for lack of memory
 
 
 def parse_guarded(path: Path, media_type: str, source: str, settings: IngestSettings) -> ParsedDocument:
@@ -67,12 +69,12 @@ def _died(finished: subprocess.CompletedProcess[bytes], source: str, settings: I
     # The traceback's last line may quote the document after the colon: log only the exception's name.
     cause = lines[-1].split(":", 1)[0][:80] if lines else ""
     _log.warning("parser_died", extra={"returncode": finished.returncode, "cause": cause})
-    if finished.returncode in _CPU_SIGNALS:
+    if finished.returncode == _OUT_OF_CPU:
         return _too_slow(source, settings)
-    if "MemoryError" in cause or "bad_alloc" in cause:
+    if finished.returncode == _KILLED or "MemoryError" in cause or "bad_alloc" in cause:
         return _too_large(source, settings)
     return DocumentUnreadable(
-        f"{source} is broken: the parser stopped on it ({cause or f'exit status {finished.returncode}'}).",
+        f"{source} is broken: the parser stopped on it ({cause or 'it crashed'}).",
         "Open it, save it again in its own program, and upload the new file.",
     )
 

@@ -40,15 +40,15 @@ def set_limits(*, memory_bytes: int, cpu_seconds: int) -> None:
     except ImportError:
         return
     limits = {
-        resource.RLIMIT_FSIZE: 0,  # parsers write nothing; pipes do not count
-        resource.RLIMIT_CORE: 0,
-        resource.RLIMIT_CPU: cpu_seconds,
-        resource.RLIMIT_AS: memory_bytes,
+        resource.RLIMIT_FSIZE: (0, 0),  # parsers write nothing; pipes do not count
+        resource.RLIMIT_CORE: (0, 0),
+        resource.RLIMIT_CPU: (cpu_seconds, cpu_seconds + 1),  # SIGXCPU first, so that SIGKILL means lack of memory
+        resource.RLIMIT_AS: (memory_bytes, memory_bytes),
     }
-    for limit, value in limits.items():
+    for limit, pair in limits.items():
         # macOS refuses RLIMIT_AS; the wall clock still holds there.
         with contextlib.suppress(ValueError, OSError):
-            resource.setrlimit(limit, (value, value))
+            resource.setrlimit(limit, pair)
 
 
 if __name__ == "__main__":

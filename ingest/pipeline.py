@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from domain.documents import Document, Passage
-from domain.errors import AnswerdeskError, LeaseLost, StorageBusy
+from domain.errors import AnswerdeskError, LeaseLost, StorageBusy, StorageUnreachable
 from domain.ids import sha256_hex
 from domain.jobs import Job
 from domain.protocols import Embedder
@@ -48,12 +48,12 @@ class IngestPipeline:
 
         Raises:
             LeaseLost: another worker has the job now, or the document was deleted or replaced.
-            StorageBusy: nothing is wrong with the document; the job should be tried again.
+            StorageBusy, StorageUnreachable: nothing is wrong with the document; the job should be tried again.
         """
         document_id = str(job.payload["document_id"])
         try:
             self._ingest(job, document_id, context)
-        except (LeaseLost, StorageBusy):
+        except (LeaseLost, StorageBusy, StorageUnreachable):
             raise
         except AnswerdeskError as error:
             _log.info("document_failed", extra={"document_id": document_id, "error": type(error).__name__})

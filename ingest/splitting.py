@@ -99,17 +99,14 @@ def _has_body(parsed: ParsedDocument, index: int) -> bool:
 
 
 def _units(text: str, block: Block) -> list[_Unit]:
-    spans: Sequence[Span] = [Span(block.start, block.end)]
-    if block.kind is not BlockKind.TABLE_ROW or not _fits(text, spans[0]):
-        spans = list(_sentences(text, block.start, block.end))
-    units = [_Unit(part, count_words(part.of(text))) for span in spans for part in _cut(text, span)]
+    units: list[_Unit] = []
+    if block.kind is BlockKind.TABLE_ROW:
+        units = list(_cut(text, Span(block.start, block.end)))
+    if len(units) != 1:  # not a row, or one that is too long to stay whole
+        units = [unit for span in _sentences(text, block.start, block.end) for unit in _cut(text, span)]
     if not units:
         return []
     return [_Unit(units[0].span, units[0].words, sum(unit.words for unit in units)), *units[1:]]
-
-
-def _fits(text: str, span: Span) -> bool:
-    return span.end - span.start <= MAX_PASSAGE_CHARACTERS and count_words(span.of(text)) <= MAX_PASSAGE_WORDS
 
 
 def _sentences(text: str, start: int, end: int) -> Iterator[Span]:
@@ -122,17 +119,18 @@ def _sentences(text: str, start: int, end: int) -> Iterator[Span]:
         start = window_end
 
 
-def _cut(text: str, span: Span) -> Iterator[Span]:
-    """The span itself when it fits, else equal parts cut at word borders."""
-    if _fits(text, span):
-        yield span
-        return
+def _cut(text: str, span: Span) -> Iterator[_Unit]:
+    """The span itself when it fits into a passage, else equal parts cut at word borders."""
     words = word_spans(span.of(text))
+    if len(words) <= MAX_PASSAGE_WORDS and span.end - span.start <= MAX_PASSAGE_CHARACTERS:
+        yield _Unit(span, len(words))
+        return
     parts = max(1, -(-len(words) // MAX_PASSAGE_WORDS))
-    size = -(-len(words) // parts)
+    size = max(1, -(-len(words) // parts))
     borders = [span.start, *(span.start + words[i].start for i in range(size, len(words), size)), span.end]
     for start, end in pairwise(borders):
-        yield from _cut_characters(text, start, end)
+        for part in _cut_characters(text, start, end):
+            yield _Unit(part, count_words(part.of(text)))
 
 
 def _cut_characters(text: str, start: int, end: int) -> Iterator[Span]:

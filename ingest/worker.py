@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from domain.errors import AnswerdeskError, LeaseLost, StorageBusy, Unavailable
+from domain.errors import AnswerdeskError, LeaseLost, StorageBusy, StorageUnreachable, Unavailable
 from domain.jobs import Job, JobKind
 from storage.jobs import JobStore
 
@@ -49,7 +49,7 @@ class JobContext:
         self._reported_at = time.monotonic()
         try:
             self._jobs.report_progress(self._job.job_id, self._job.fence, done, total)
-        except StorageBusy:
+        except (StorageBusy, StorageUnreachable):
             _log.info("progress_not_written", extra={"job_id": self._job.job_id})
 
 
@@ -122,7 +122,7 @@ class Worker:
         except StopRequested:
             _log.info("job_given_back", extra=facts)
             self._end(job, lambda: self._jobs.release(job.job_id, job.fence))
-        except StorageBusy:
+        except (StorageBusy, StorageUnreachable):
             self._end(job, lambda: self._jobs.release(job.job_id, job.fence))
             raise
         except AnswerdeskError as error:

@@ -212,7 +212,7 @@ def _give_up(connection: Connection, row: RowMapping, now: datetime) -> None:
         "Give it more memory, or split the document into smaller files, then start it again."
     )
     _log.error("job_given_up", extra={"job_id": row["job_id"], "attempts": row["attempts"]})
-    values = {"status": JobStatus.FAILED, "error": reason, "lease_expires_at": None, "fence": row["fence"] + 1}
+    values = {"status": JobStatus.FAILED, "error": reason, "lease_expires_at": None}
     connection.execute(update(jobs).where(jobs.c.job_id == row["job_id"]).values(**values, updated_at=now))
     _set_document(connection, row, DocumentStatus.FAILED, reason)
 

@@ -53,7 +53,7 @@ def cancel_ingest_jobs(connection: Connection, of_documents: ColumnElement[bool]
     connection.execute(
         update(jobs)
         .where(of_documents, unfinished)
-        .values(status=JobStatus.FAILED, error=reason, fence=jobs.c.fence + 1, lease_expires_at=None, updated_at=now)
+        .values(status=JobStatus.FAILED, error=reason, lease_expires_at=None, updated_at=now)
     )
 
 

@@ -31,8 +31,9 @@ def test_jobs_are_claimed_oldest_first_and_by_kind(jobs: JobStore) -> None:
 
 def test_an_expired_lease_is_claimed_again_under_a_higher_fence(jobs: JobStore) -> None:
     jobs.enqueue(JobKind.INGEST, {})
-    stale = claim(jobs, "first", lease_seconds=0.05)
+    stale = claim(jobs, "first")
     assert jobs.claim([JobKind.INGEST], "second") is None
+    jobs.heartbeat(stale.job_id, stale.fence, lease_seconds=0.05)
     time.sleep(0.1)
     current = claim(jobs, "second")
     assert (current.job_id, current.fence, current.attempts) == (stale.job_id, stale.fence + 1, 2)
@@ -85,6 +86,16 @@ def test_a_failed_ingest_job_fails_its_document(jobs: JobStore, documents: Docum
     assert (jobs.get(job.job_id).status, jobs.get(job.job_id).error) == (JobStatus.FAILED, "The parser broke.")
     failed = documents.get(document.document_id)
     assert (failed.status, failed.reason) == (DocumentStatus.FAILED, "The parser broke.")
+
+
+def test_a_job_that_fails_after_its_document_was_deleted_does_not_revive_it(
+    jobs: JobStore, documents: DocumentStore
+) -> None:
+    document = documents.delete(upload(documents)[0].document_id)
+    jobs.enqueue(JobKind.INGEST, {"document_id": document.document_id})
+    job = claim(jobs)
+    jobs.fail(job.job_id, job.fence, "Too late.")
+    assert documents.get(document.document_id) == document
 
 
 def test_a_released_job_waits_again_and_the_attempt_does_not_count(jobs: JobStore, documents: DocumentStore) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 
 from domain import errors as domain
@@ -138,6 +138,10 @@ def add_error_handlers(app: FastAPI, always_headers: Mapping[str, str]) -> None:
             return problem_response(error.__cause__, request_id_of(request))
         return _http_problem(error, request_id_of(request))
 
+    async def hung_up(request: Request, _: Exception) -> Response:
+        reason = RequestMalformed("The connection closed before the request was complete.", "Send it again.")
+        return problem_response(reason, request_id_of(request))  # for the log's sake; nobody reads it
+
     async def validation(request: Request, error: Exception) -> Response:
         assert isinstance(error, RequestValidationError)
         return _validation_problem(error, request_id_of(request))
@@ -150,6 +154,7 @@ def add_error_handlers(app: FastAPI, always_headers: Mapping[str, str]) -> None:
     app.add_exception_handler(domain.AnswerdeskError, expected)
     app.add_exception_handler(HTTPException, http)
     app.add_exception_handler(RequestValidationError, validation)
+    app.add_exception_handler(ClientDisconnect, hung_up)
     app.add_exception_handler(Exception, unexpected)
 
 

@@ -26,6 +26,7 @@ from domain.errors import AnswerdeskError
 logger = logging.getLogger(__name__)
 
 Frames = Generator[bytes, None, None]
+_FAREWELL_SECONDS = 1.0
 _TICK_SECONDS = 0.25  # how soon a stream notices that the server is being stopped
 
 
@@ -152,6 +153,11 @@ class EventStream(Response):
                     tasks.start_soon(self._produce, frames_in)
                     await self._send_frames(frames_out, send)
                     tasks.cancel_scope.cancel()
+        except anyio.get_cancelled_exc_class():
+            # Not by us: the server's own time to stop is over, and the client should still be told.
+            with anyio.move_on_after(_FAREWELL_SECONDS, shield=True):
+                await self._end(self._farewell(), send)
+            raise
         finally:
             with anyio.CancelScope(shield=True):
                 await run_in_threadpool(self._source.close)

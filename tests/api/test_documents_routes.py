@@ -7,7 +7,7 @@ import anyio
 import pytest
 
 from tests.api.conftest import FAQ, MAX_FILE_BYTES, RETURNS, Desk, OpenDesk
-from tests.api.test_middleware import call_app
+from tests.api.test_middleware import HANG_UP, call_app
 
 
 def _stored_files(desk: Desk) -> list[Path]:
@@ -105,6 +105,18 @@ def test_upload_without_length_is_cut_off_at_the_limit_and_leaves_nothing(shared
     assert b"endless.txt is larger than 0.0625 MB" in body
     assert taken <= MAX_FILE_BYTES + 1000
     assert _stored_files(shared_desk) == []
+
+
+def test_upload_that_breaks_off_is_400_and_leaves_nothing(shared_desk: Desk, caplog: pytest.LogCaptureFixture) -> None:
+    async def half() -> AsyncIterator[bytes]:
+        yield b'--b\r\nContent-Disposition: form-data; name="file"; filename="half.txt"\r\n\r\nhalf of it'
+        yield HANG_UP
+
+    content_type = "multipart/form-data; boundary=b"
+    status, _ = anyio.run(call_app, shared_desk, "POST", "/v1/documents", half(), content_type)
+    assert status == 400
+    assert _stored_files(shared_desk) == []
+    assert "unexpected error" not in caplog.text
 
 
 def test_upload_declared_larger_than_any_request_is_refused_unread(open_desk: OpenDesk) -> None:

@@ -10,6 +10,8 @@ from api.middleware import CONTENT_SECURITY_POLICY
 from domain.access import AccessRole
 from tests.api.conftest import Desk, OpenDesk
 
+HANG_UP = b"the client closes its connection"
+
 
 @pytest.mark.parametrize(
     ("method", "path", "status"),
@@ -126,6 +128,8 @@ async def call_app(
 
     async def receive() -> Message:
         chunk = await anext(chunks, None)
+        if chunk == HANG_UP:
+            return {"type": "http.disconnect"}
         return {"type": "http.request", "body": chunk or b"", "more_body": chunk is not None}
 
     async def send(message: Message) -> None:

@@ -176,7 +176,7 @@ def test_client_that_does_not_read_is_given_up_and_holds_nothing() -> None:
     anyio.run(scenario)
 
 
-def test_task_that_is_killed_while_a_frame_is_made_still_closes_the_source() -> None:
+def test_task_that_is_cancelled_while_a_frame_is_made_says_goodbye_and_closes_the_source() -> None:
     started = threading.Event()
 
     def make() -> Generator[bytes, None, None]:
@@ -193,6 +193,8 @@ def test_task_that_is_killed_while_a_frame_is_made_still_closes_the_source() -> 
         with pytest.raises(asyncio.CancelledError):
             await task
         assert source.is_closed
+        assert wire.is_complete
+        assert events_of(wire.text)[-1][0] == "error"
 
     anyio.run(scenario)
 

@@ -25,8 +25,8 @@ def lexical_similarity(scores: Floats, ceiling: float) -> Floats:
     """BM25 scores as a bent share of ``ceiling``, the score of a passage saturated with every term of the query."""
     if ceiling <= 0:
         return np.zeros_like(scores)
-    share = np.clip(scores / ceiling, 0.0, 1.0)
-    return (share * (1 + _BEND) / (share + _BEND)).astype(np.float32)
+    share = np.clip(scores.astype(np.float64) / ceiling, 0.0, 1.0)
+    return np.asarray(share * (1 + _BEND) / (share + _BEND), dtype=np.float32)
 
 
 def fuse(semantic: Floats, lexical: Floats, dense_weight: float) -> Floats:

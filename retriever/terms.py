@@ -59,6 +59,8 @@ def _parts(piece: str) -> Iterator[str]:
 
 def _fold(text: str) -> str:
     """Case, accents and apostrophes are typed at will; the composed form at the end puts Hangul together again."""
+    if text.isascii():
+        return _POSSESSIVE.sub("", text.lower()).replace("'", "")
     folded = unicodedata.normalize("NFKD", text.casefold().replace("’", "'"))
     bare = "".join(character for character in folded if unicodedata.category(character) != "Mn")
     return unicodedata.normalize("NFC", _POSSESSIVE.sub("", bare).replace("'", ""))

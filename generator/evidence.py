@@ -20,7 +20,7 @@ from generator.prompt import Evidence
 from generator.wording import content_words, stems
 
 MAX_SNIPPETS = 4
-_MAX_SENTENCES_SCORED = 40
+_MAX_SENTENCES_SCORED = 80
 _MAX_SNIPPET_SENTENCES = 3
 _MAX_SNIPPET_WORDS = 75
 _LEXICAL_WEIGHT = 0.25

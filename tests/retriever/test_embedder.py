@@ -134,3 +134,15 @@ def test_customer_words_find_the_passage_with_the_real_model(
         assert best.question_score is not None
         assert best.question_score > 0.75
         kb.reindexer.run()
+
+
+def test_mistyped_question_is_understood_with_the_real_model(
+    minilm: MiniLMEmbedder, database: Engine, tmp_path: Path
+) -> None:
+    kb = KnowledgeBase(database, tmp_path, minilm)
+    kb.add("access.md", "Signing in again takes a fresh secret word, sent to your e-mail address.")
+    kb.add("returns.md", "An item may be sent back within thirty days of delivery.")
+    clean = kb.retriever.search("I forgot my password", 2).passages[0]
+    typed = kb.retriever.search("I forgto my pasword", 2).passages[0]
+    assert typed.passage == clean.passage
+    assert typed.dense_score == pytest.approx(clean.dense_score, abs=0.02)

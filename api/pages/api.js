@@ -31,6 +31,12 @@ export class Problem extends Error {
   }
 }
 
+export const CUT_OFF = {
+  title: "The answer was cut off",
+  detail: "The connection ended before the answer was complete.",
+  remedy: "Ask again; nothing of your question is lost.",
+};
+
 const UNREACHABLE = {
   title: "The server cannot be reached",
   detail: "No response came back.",

@@ -1,15 +1,22 @@
 /** The chat page: the conversation's life, the question box, and which part of the page is on show. */
 
+import { Problem } from "./api.js";
 import { announce, byId, h, icon, problemNotice } from "./dom.js";
 import { Session } from "./session.js";
 import { SourcePanel } from "./source-panel.js";
 import { countCodePoints, formatNumber } from "./text.js";
 import { Turn } from "./turn.js";
 
+const MISTAKE = {
+  title: "The page made a mistake",
+  detail: "It could not show what the server sent.",
+  remedy: "Try again; if it happens again, reload the page.",
+};
 const QUESTION_LIMIT = 4000; // code points, the server's own limit
 const COUNTER_FROM = 3500;
 const DRAFT_SLOT = "answerdesk.draft";
-const SUGGESTION_COUNT = 3;
+// What people ask everywhere; the FAQ entry nearest to each becomes a suggestion.
+const COMMON_QUESTIONS = ["How long does it take?", "What does it cost?", "How can I contact you?"];
 
 const session = new Session();
 const panel = new SourcePanel(byId("source-panel"), session.client);
@@ -64,14 +71,17 @@ function showHistory(messages) {
 /** Offers questions that the knowledge base itself answers; without a FAQ there are none, and none are made up. */
 async function suggest() {
   if (byId("thread").childElementCount > 0) return;
-  const { passages } = await session.client
-    .json("POST", "/v1/search", { query: "How do I", top_k: 12 })
-    .catch(() => ({ passages: [] }));
-  const questions = new Set(passages.map((passage) => passage.question).filter(Boolean));
-  const items = [...questions].slice(0, SUGGESTION_COUNT).map((text) =>
+  const nearest = await Promise.all(COMMON_QUESTIONS.map(nearestQuestion));
+  const items = [...new Set(nearest.filter(Boolean))].map((text) =>
     h("li", {}, h("button", { class: "button", type: "button", onclick: () => ask(text) }, text)),
   );
   byId("suggestions").replaceChildren(...items);
+}
+
+/** Suggestions are a courtesy: when the search cannot answer, there are none and nobody is troubled. */
+async function nearestQuestion(query) {
+  const found = await session.client.json("POST", "/v1/search", { query, top_k: 10 }).catch(() => ({ passages: [] }));
+  return found.passages.find((passage) => passage.question)?.question;
 }
 
 function addTurn(text) {
@@ -106,13 +116,20 @@ async function stream(turn) {
       if (turn.isFinished) break; // a proxy may hold the connection open for longer
     }
     turn.end();
-  } catch (problem) {
-    if (problem.name === "AbortError") turn.stop();
-    else if (problem.title) turn.fail(problem);
-    else throw problem;
+  } catch (error) {
+    showFailure(turn, error);
   } finally {
     streaming = null;
     updateComposer();
+  }
+}
+
+function showFailure(turn, error) {
+  if (error.name === "AbortError") turn.stop();
+  else if (error instanceof Problem) turn.fail(error);
+  else {
+    turn.fail(new Problem(MISTAKE));
+    throw error; // into the browser's console, for whoever mends it
   }
 }
 

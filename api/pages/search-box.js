@@ -40,7 +40,8 @@ export class SearchBox {
     return h(
       "button",
       { class: "hit", type: "button", onclick: () => this.openPassage(passage) },
-      h("span", { class: "hit-title isolate" }, passage.title || passage.source),
+      h("span", { class: "hit-title isolate" }, passage.question ?? passage.title),
+      h("span", { class: "hit-place isolate" }, whereFrom(passage)),
       h("span", { class: "hit-text", dir: "auto" }, passage.text),
       h(
         "span",
@@ -51,6 +52,11 @@ export class SearchBox {
       ),
     );
   }
+}
+
+/** "returns.md › The return period"; the outermost heading is mostly the title, which stands above already. */
+function whereFrom({ source, title, heading_path: headings }) {
+  return [source, ...headings.filter((heading) => heading !== title)].join(" › ");
 }
 
 /** A number with a bar of its share 0..1; a half of the search that did not find the passage has neither. */

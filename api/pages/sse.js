@@ -1,5 +1,7 @@
 /** Server-sent events over fetch, because EventSource can neither POST nor send a key. */
 
+import { CUT_OFF, Problem } from "./api.js";
+
 /** Turns text in pieces of any size into events; a piece may end anywhere, also between CR and LF. */
 export class EventParser {
   #pending = "";
@@ -29,6 +31,10 @@ export class EventParser {
   }
 }
 
+function brokenOff(error) {
+  throw error.name === "AbortError" ? error : new Problem(CUT_OFF);
+}
+
 /** The events of a response as {name, data}, with `data` parsed as JSON. An unfinished last event is dropped. */
 export async function* readEvents(response) {
   const parser = new EventParser();
@@ -36,7 +42,7 @@ export async function* readEvents(response) {
   const reader = response.body.getReader();
   try {
     for (;;) {
-      const { done, value } = await reader.read();
+      const { done, value } = await reader.read().catch(brokenOff);
       if (done) return;
       for (const { name, data } of parser.push(decoder.decode(value, { stream: true }))) {
         yield { name, data: JSON.parse(data) };

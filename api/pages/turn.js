@@ -1,6 +1,6 @@
 /** One question and its answer on the page, from the first dot to the thumbs. */
 
-import { Problem } from "./api.js";
+import { CUT_OFF, Problem } from "./api.js";
 import { announce, h, icon, problemNotice } from "./dom.js";
 import { Rating } from "./rating.js";
 import { formatSeconds, plural } from "./text.js";
@@ -12,12 +12,6 @@ const MADE = {
 };
 
 const JOINER = "\u2060"; // keeps a mark on the line of the word it follows
-
-const CUT_OFF = {
-  title: "The answer was cut off",
-  detail: "The connection ended before the answer was complete.",
-  remedy: "Ask again; nothing of your question is lost.",
-};
 
 /** `actions`: client, openCitation(citations, n), retry(), edit(), handOver(). */
 export class Turn {

@@ -17,7 +17,7 @@ from tests.browser.actions import (
 )
 from tests.browser.harness import Server, Visit
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]  # the first test waits for the models
 
 # Characters outside the first Unicode plane stand before the quote: UTF-16 offsets would miss it by seven.
 LOCKERS = """# Parcel lockers 🧳🔑

@@ -19,7 +19,7 @@ from tests.browser.actions import (
 )
 from tests.browser.harness import Server, Visit
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]  # the first test waits for the models
 
 FERRY = "The ferry to Gull Island leaves at 7:25 from the north quay.\n\nBicycles travel free of charge.\n"
 

@@ -9,7 +9,7 @@ from playwright.sync_api import Page
 
 from tests.browser.harness import Server
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]  # the first test waits for the models
 
 TWO_EVENTS = 'event: passages\ndata: {"n": 1}\n\n: a comment\nevent: sentence\ndata: {"t":\ndata: "é"}\n\n'
 
@@ -78,6 +78,22 @@ def test_leaving_a_stream_early_cancels_it(chat: Page) -> None:
         }"""
     )
     assert cancelled
+
+
+def test_connection_that_breaks_in_mid_stream_is_told_as_a_problem(chat: Page) -> None:
+    told = chat.evaluate(
+        """async () => {
+          const { readEvents } = await import("/assets/sse.js");
+          const broken = new TypeError("network error");
+          const stream = new ReadableStream({ start: (controller) => controller.error(broken) });
+          try {
+            for await (const event of readEvents(new Response(stream))) break;
+          } catch (problem) {
+            return [problem.title, problem.remedy];
+          }
+        }"""
+    )
+    assert told == ["The answer was cut off", "Ask again; nothing of your question is lost."]
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from playwright.sync_api import Page, expect
 from tests.browser.actions import ask, expect_ready, ledger_row, open_first_citation
 from tests.browser.harness import Server
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]  # the first test waits for the models
 
 NAME = "<img src=x onerror=alert(1)>.txt"
 IMAGE = "<img src=x onerror=document.title='owned'>"

@@ -25,11 +25,16 @@ class Lexicon(Protocol):
 class QueryCorrector:
     """A word that is neither in the knowledge base nor in the lexicon is replaced by its nearest neighbour there.
 
-    On questions with two typos each this brings back most of what the typos cost (recall@5 0.71 to 0.76, clean 0.78).
+    On questions with two typos each this brings back half of what the typos cost: recall@5 0.71, with it 0.74, without
+    typos 0.78 (295 opening questions of Doc2Dial).
     """
 
     def __init__(self, lexicon: Lexicon) -> None:
         self._lexicon = lexicon
+
+    def load(self) -> None:
+        """Index the lexicon, which takes a moment; without this the first mistyped word waits for it."""
+        self._spelling.nearest("warmm")
 
     def correct(self, text: str, snapshot: Snapshot) -> str:
         return _WORD.sub(lambda match: self._correct_word(match.group(), snapshot), text)

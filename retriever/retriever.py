@@ -60,6 +60,8 @@ class Retriever:
     def load(self) -> None:
         """Open the live generation and catch up, so that the first customer does not wait for it."""
         self._current()
+        if self._corrector is not None:
+            self._corrector.load()
 
     def search(self, query: str, top_k: int, collection: str | None = None) -> SearchResult:
         """The best ``top_k`` live passages of the collection (None: of all).

@@ -22,8 +22,11 @@ from generator.language_model import load_language_model
 from ingest.pipeline import IngestPipeline
 from ingest.worker import JobContext, Worker
 from retriever.embedder import MiniLMEmbedder
+from retriever.ensemble import EnsembleEmbedder, Member
 from retriever.reindex import Reindexer
 from retriever.retriever import Retriever
+from retriever.settings import RetrieverSettings
+from retriever.universal import UniversalEmbedder
 from storage.artifacts import ArtifactStore
 from storage.blobs import BlobStore
 from storage.conversations import ConversationStore
@@ -72,7 +75,7 @@ class Services:
 
     def load_embedding(self) -> None:
         """Load the embedder, which searching, ingesting and re-indexing need."""
-        if isinstance(self.embedder, MiniLMEmbedder):
+        if isinstance(self.embedder, EnsembleEmbedder):
             self.embedder.load()
 
     def load_searching(self) -> None:
@@ -130,11 +133,7 @@ def build_services(
     documents, vectors, jobs = DocumentStore(engine), VectorStore(engine), JobStore(engine)
     generations, artifacts = GenerationStore(engine), ArtifactStore(data / "generations")
     blobs = BlobStore(data / "blobs")
-    embedder = embedder or MiniLMEmbedder(
-        settings.retriever.embedder_path,
-        threads=settings.retriever.threads or os.cpu_count() or 1,
-        precision=settings.retriever.precision,
-    )
+    embedder = embedder or _build_embedder(settings.retriever)
     retriever = Retriever(documents, vectors, generations, artifacts, embedder, settings.retriever)
     return Services(
         settings=settings,
@@ -153,3 +152,12 @@ def build_services(
         pipeline=IngestPipeline(documents, vectors, blobs, embedder, settings.ingest),
         language_model=language_model,
     )
+
+
+def _build_embedder(settings: RetrieverSettings) -> EnsembleEmbedder:
+    threads = settings.threads or os.cpu_count() or 1
+    minilm = MiniLMEmbedder(settings.embedder_path, threads=threads, precision=settings.precision)
+    members = [Member(minilm, 1.0 - settings.universal_weight)]
+    if settings.universal_weight:
+        members.append(Member(UniversalEmbedder(threads), settings.universal_weight))
+    return EnsembleEmbedder(members)

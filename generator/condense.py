@@ -1,7 +1,7 @@
 """A follow-up question made to stand alone for retrieval.
 
 ``and if I lost it?`` finds nothing by itself. Without a rewriting model the honest way is to search for it together
-with what it follows: the customer's last question, and the first sentence of the answer for the names it brought in.
+with what it follows: the customer's last question, and the beginning of the answer for the names it brought in.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ import re
 from collections.abc import Sequence
 
 from domain.chat import ChatMessage, Role
-from domain.text import sentences
 from generator.wording import content_words, leading_words
 
 _MAX_CARRIED_WORDS = 40
@@ -55,7 +54,7 @@ def condense(question: str, history: Sequence[ChatMessage]) -> str:
     carried = [_shorten(asked_before)]
     answered = _last(history, Role.ASSISTANT)
     if answered:
-        carried.append(_shorten(next(iter(sentences(_MARKS.sub("", answered))), "")))
+        carried.append(_shorten(_MARKS.sub("", answered)))
     return " ".join(part for part in (*carried, question.strip()) if part)
 
 

@@ -14,12 +14,15 @@ class RetrieverSettings(BaseModel):
     embedder_path: Path | None = Field(
         default=None, description="Folder of a sentence-transformers model; unset means the MiniLM of the pip wheel."
     )
+    universal_weight: float = Field(
+        default=0.4, ge=0, lt=1, description="Share of the multilingual embedder in a cosine; 0 leaves it out."
+    )
     precision: Literal["bf16", "fp32"] = Field(default="bf16", description="Arithmetic of the embedder.")
     threads: int = Field(default=0, ge=0, description="CPU threads of the embedder; 0 takes every core.")
     top_k: int = Field(default=5, ge=1, le=50, description="Passages a search returns unless it asks for others.")
     candidates: int = Field(default=50, ge=5, description="Passages that each half of the search hands to fusion.")
     dense_weight: float = Field(
-        default=0.6,
+        default=0.7,
         ge=0,
         le=1,
         description="Share of the meaning (vectors) in a hit's score; words (BM25) have the rest.",

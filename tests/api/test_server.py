@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from api.server import PortInUse, WorkerSupervisor, is_loopback, require_free_port, require_safe_binding
+from api.hosts import is_loopback
+from api.server import PortInUse, WorkerSupervisor, require_free_port, require_safe_binding
 from domain.errors import SettingsInvalid
 
 _APPEND_AND_DIE = "import pathlib, sys; p = pathlib.Path(sys.argv[1]); p.open('a').write('x')"

@@ -1,0 +1,52 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from retriever.ensemble import EnsembleEmbedder, Member
+from tests.fakes import HashEmbedder
+
+_TEXTS = ["return the kettle within 45 days", "the parcel reaches Norway in a week", "45 days"]
+
+
+class _Loadable(HashEmbedder):
+    loaded = False
+
+    def load(self) -> None:
+        self.loaded = True
+
+
+def test_cosine_is_the_weighted_mean_of_the_members_cosines() -> None:
+    small, large = _Loadable(16), _Loadable(48)
+    ensemble = EnsembleEmbedder([Member(small, 0.7), Member(large, 0.3)])
+    joined = ensemble.encode_queries(_TEXTS) @ ensemble.encode_documents(_TEXTS).T
+    apart = [embedder.encode_queries(_TEXTS) @ embedder.encode_documents(_TEXTS).T for embedder in (small, large)]
+    np.testing.assert_allclose(joined, 0.7 * apart[0] + 0.3 * apart[1], atol=1e-6)
+
+
+def test_vectors_are_of_unit_length_and_of_the_joint_dimension() -> None:
+    ensemble = EnsembleEmbedder([Member(_Loadable(16), 0.5), Member(_Loadable(48), 0.5)])
+    vectors = ensemble.encode_documents(_TEXTS)
+    assert vectors.shape == (3, ensemble.dimension) == (3, 64)
+    assert vectors.dtype == np.float32
+    np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1.0, atol=1e-6)
+    assert ensemble.encode_documents([]).shape == (0, 64)
+
+
+def test_other_weights_are_another_fingerprint() -> None:
+    members = _Loadable(16), _Loadable(48)
+    prints = {
+        EnsembleEmbedder([Member(members[0], share), Member(members[1], 1 - share)]).fingerprint for share in (0.5, 0.6)
+    }
+    assert len(prints) == 2
+
+
+def test_loading_loads_every_member() -> None:
+    members = _Loadable(16), _Loadable(48)
+    EnsembleEmbedder([Member(member, 0.5) for member in members]).load()
+    assert all(member.loaded for member in members)
+
+
+def test_weights_that_do_not_add_up_are_refused() -> None:
+    with pytest.raises(ValueError, match="add up to 1"):
+        EnsembleEmbedder([Member(_Loadable(), 0.7), Member(_Loadable(), 0.4)])

@@ -19,6 +19,7 @@ from generator.condense import condense
 from generator.courtesy import Courtesy
 from generator.ladder import Climb, Ladder
 from generator.questions import split_questions, validate
+from generator.scope import OutOfScope, out_of_scope
 from generator.settings import GeneratorSettings
 from generator.turn import Turn
 
@@ -69,6 +70,10 @@ class Agent:
         if recognised is not None:
             yield from self._courtesy(recognised, turn)
             return
+        kind = out_of_scope(question)
+        if kind is not None:
+            yield from self._decline(kind, turn)
+            return
         climbs = self._prepare(question, history, collection, turn)
         ids = (hit.passage.passage_id for climb in climbs for hit in climb.result.passages)
         yield PassagesFound(tuple(dict.fromkeys(ids)))
@@ -90,6 +95,14 @@ class Agent:
         status = AnswerStatus.HANDOFF if recognised is Courtesy.HANDOFF else AnswerStatus.ANSWERED
         answer = turn.finish(status, AnswerPath.COURTESY, 1.0, None, None)
         yield TurnFinished(answer, {"path": AnswerPath.COURTESY.value, "courtesy": recognised.name.lower()})
+
+    def _decline(self, kind: OutOfScope, turn: Turn) -> Iterator[TurnEvent]:
+        """No search: whatever it finds would look like an answer and be none."""
+        yield PassagesFound(())
+        yield from turn.say(Courtesy.PRIVATE if kind is OutOfScope.PRIVATE else Courtesy.OPINION)
+        yield from turn.say(Courtesy.OFFER)
+        answer = turn.finish(AnswerStatus.REFUSED, AnswerPath.REFUSAL, 0.0, None, None)
+        yield TurnFinished(answer, {"path": AnswerPath.REFUSAL.value, "out_of_scope": kind.name.lower()})
 
     def _prepare(
         self, question: str, history: Sequence[ChatMessage], collection: str | None, turn: Turn

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from domain.documents import ScoredPassage
 from domain.protocols import Embedder
 from domain.text import words
+from generator.answer_types import expected_types, holds_type
 from generator.evidence import ScoredSentence, heading_of
 from generator.tokens import Token
 from generator.wording import content_words, stems
@@ -26,21 +27,33 @@ _TYPO_RATIO = 0.8
 _SAME_START = 5
 _UNRELATED = 0.25  # cosine of two single words that have nothing to do with each other, MiniLM
 _SYNONYM = 0.65  # and of two that may stand for one another
+_COVERED = 0.5
 _MAX_CACHED_WORDS = 20_000
-_BIAS = 0.0
-_WEIGHTS: Mapping[str, float] = {}
+# Logistic regression (scikit-learn, C = 10) on 382 public cases: 162 questions on 40 SQuAD 2.0 passages, of which half
+# have no answer in their own passage, and 110 opening questions on 28 Doc2Dial documents (none of those held out), each
+# asked once with and once without its document. AUC 0.76 by cross-validation on the latter. Question and passage
+# cosines and other ways to count covered words added less than 0.01.
+_BIAS = -3.81
+_WEIGHTS: Mapping[str, float] = {
+    "sentence_cosine": 0.73,
+    "top_cosines": 3.89,
+    "gap": 1.54,
+    "least_cover": 0.87,
+    "holds_answer_type": 1.0,  # set by hand, too few questions ask for a weight or a time to fit it
+}
+_TOP = 3
 
 
 @dataclass(frozen=True, slots=True)
 class Features:
-    """All between 0 and 1 but the margin. A word's cover says how well some word of the evidence stands for it."""
+    """What the value is made of. A word's cover says how well some word of the passages stands for it."""
 
-    question_cosine: float  # best FAQ question; 0 without one
-    passage_cosine: float  # best passage
     sentence_cosine: float  # best sentence under its heading
-    mean_cover: float  # mean cover of the question's content words in the top passages
-    least_cover: float  # cover of the word that is covered worst
-    margin: float  # best passage cosine minus that of the last passage found
+    top_cosines: float  # mean of the best three
+    gap: float  # best sentence above the median one: an answer stands out
+    least_cover: float  # of the question's content words, the one that is covered worst
+    holds_answer_type: float  # -1 when the best sentences hold nothing of the kind that is asked for, else 0
+    question_cosine: float  # best FAQ question; for the record
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +90,7 @@ class WordVectors:
 
 def word_covers(question: str, hits: Sequence[ScoredPassage], vectors: WordVectors) -> dict[str, float]:
     """For each content word of the question, 0..1: how well the best word of the passages stands for it."""
-    asked = content_words(question)
+    asked = [token for token in content_words(question) if not token.is_number]  # often the customer's own figures
     shown_text = "\n".join(f"{heading_of(hit)}\n{hit.passage.text}" for hit in hits)
     shown = stems(shown_text)
     covers = {token.raw: 1.0 for token in asked if token.key in shown}
@@ -96,16 +109,17 @@ def assess(
 ) -> Confidence:
     """Judge what was found for a question; ``scored`` are the passages' sentences, best first."""
     covers = word_covers(question, hits, vectors)
-    dense = [hit.dense_score for hit in hits if hit.dense_score is not None] or [0.0]
+    cosines = sorted((sentence.cosine for sentence in scored), reverse=True) or [0.0]
+    expected = expected_types(question)
     features = Features(
-        question_cosine=max((hit.question_score or 0.0 for hit in hits), default=0.0),
-        passage_cosine=max(dense),
-        sentence_cosine=max((sentence.cosine for sentence in scored), default=0.0),
-        mean_cover=sum(covers.values()) / len(covers) if covers else 0.0,
+        sentence_cosine=cosines[0],
+        top_cosines=sum(cosines[:_TOP]) / len(cosines[:_TOP]),
+        gap=cosines[0] - cosines[len(cosines) // 2],
         least_cover=min(covers.values(), default=0.0),
-        margin=max(dense) - min(dense),
+        holds_answer_type=float(any(holds_type(expected, sentence.text) for sentence in scored[:_TOP])) - 1.0,
+        question_cosine=max((hit.question_score or 0.0 for hit in hits), default=0.0),
     )
-    uncovered = tuple(word for word, cover in covers.items() if cover < 0.5)
+    uncovered = tuple(word for word, cover in covers.items() if cover < _COVERED)
     return Confidence(_logistic(features), features, uncovered)
 
 
@@ -131,9 +145,9 @@ def _is_slip(word: str, other: str) -> bool:
 
 
 def _soft_cover(token: Token, vocabulary: Sequence[str], cosine: float) -> float:
-    """A number or a code is there or is not; a word may be misspelt, a part of a compound, or a synonym."""
+    """A code is there or is not; a word may be misspelt, a part of a compound, or a synonym."""
     word = token.raw.lower()
-    if token.is_number or any(c.isdigit() for c in word):
+    if any(c.isdecimal() for c in word):
         return 0.0
     for other in vocabulary:
         if min(len(word), len(other)) >= _SAME_START and (word.startswith(other) or other.startswith(word)):

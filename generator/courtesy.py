@@ -46,6 +46,8 @@ class Courtesy(Enum):
     GOODBYE = FixedPhrase("Goodbye, and all the best.")
     HANDOFF = FixedPhrase("Of course, I am handing you over to a person.")
     REFUSAL = FixedPhrase("I could not find a reliable answer to this in our documents.")
+    PRIVATE = FixedPhrase("I answer from our documents only and see no orders, accounts or personal data.")
+    OPINION = FixedPhrase("I can only tell you what our documents say, so I have no opinion on this.")
     OFFER = FixedPhrase("If you like, I can hand you over to a person.")
     NO_KNOWLEDGE = FixedPhrase("I have no documents to answer from yet.")
 

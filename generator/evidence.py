@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from domain.documents import ScoredPassage
 from domain.protocols import Embedder
 from domain.text import Span, count_words, sentence_spans
+from generator.answer_types import expected_types, holds_type
 from generator.prompt import Evidence
 from generator.wording import content_words, stems
 
@@ -25,6 +26,7 @@ _MAX_SNIPPET_SENTENCES = 3
 _MAX_SNIPPET_WORDS = 75
 _LEXICAL_WEIGHT = 0.25
 _PASSAGE_WEIGHT = 0.15
+_TYPE_BONUS = 0.08  # for a sentence that holds the kind of thing asked for, such as an amount
 _NEIGHBOUR_SHARE = 0.8  # of the best sentence's score: a neighbour that scores this well comes along
 _LEANING = re.compile(
     r"^(?:it|its|this|that|these|those|they|their|he|she|then|otherwise|however|but|also|in (?:this|that) case|"
@@ -91,6 +93,7 @@ def score_sentences(
         vector: the question's embedding, (dimension,).
     """
     asked = {token.key for token in content_words(question)}
+    expected = expected_types(question)
     found = [(hit, i, span) for hit in hits for i, span in enumerate(sentence_spans(hit.passage.text))]
     found = found[:_MAX_SENTENCES_SCORED]
     if not found:
@@ -102,6 +105,8 @@ def score_sentences(
     for (hit, i, span), context, cosine in zip(found, contexts, cosines, strict=True):
         shared = len(asked & stems(context)) / len(asked) if asked else 0.0
         score = float(cosine) + _LEXICAL_WEIGHT * shared + _PASSAGE_WEIGHT * hit.score
+        if expected and holds_type(expected, span.of(hit.passage.text)):
+            score += _TYPE_BONUS
         scored.append(ScoredSentence(hit, i, span, span.of(hit.passage.text), float(cosine), score))
     return sorted(scored, key=lambda s: -s.score)
 

@@ -14,13 +14,13 @@ import sys
 import threading
 import time
 from collections.abc import Callable
-from ipaddress import ip_address
 
 import uvicorn
 from fastapi import FastAPI
 from uvicorn.supervisors import Multiprocess
 
 from api.bootstrap import build_services
+from api.hosts import is_loopback
 from api.main import create_app
 from api.settings import Settings
 from domain.errors import SettingsInvalid, Unavailable
@@ -32,15 +32,6 @@ _WORKER_COMMAND = (sys.executable, "-m", "api.cli", "worker", "--until-stdin-clo
 
 class PortInUse(Unavailable):
     title = "Port in use"
-
-
-def is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def require_free_port(host: str, port: int) -> None:
@@ -99,6 +90,8 @@ class WorkerSupervisor:
             started = time.monotonic()
             self._process = subprocess.Popen(self._command, stdin=subprocess.PIPE)  # noqa: S603 - our own command
             code = self._process.wait()
+            if self._process.stdin is not None:
+                self._process.stdin.close()
             if self._stopping.is_set():
                 return
             logger.error("worker process ended; starting another", extra={"exit_code": code})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
@@ -39,7 +40,7 @@ def evaluate(
 def _measure(services: Services, golden: list[GoldenQuery], answers: ProgressListener | None) -> dict[str, Any]:
     """JSON-able figures; ``answers`` is the listener of the answering, None leaves it out."""
     services.load_searching()
-    measures = {
+    measures: dict[str, Callable[[Sequence[bool]], float]] = {
         f"recall@{_K}": partial(recall_at_k, k=_K),
         "mrr": reciprocal_rank,
         f"ndcg@{_K}": partial(ndcg, k=_K),

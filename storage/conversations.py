@@ -117,14 +117,19 @@ class ConversationStore:
         with reading(self._engine) as connection:
             return dict(_read_answer_column(connection, answer_id, "receipt"))
 
-    def add_feedback(self, given: Feedback) -> None:
+    def add_feedback(self, given: Feedback, owner: str | None = None) -> None:
         """One row a message: the customer who thinks again replaces it.
+
+        With ``owner``, an answer of another's conversation is as good as missing; an answer given outside of any
+        conversation may be rated by whoever knows its id.
 
         Raises:
             AnswerNotFound: no assistant's message has this id.
         """
         with writing(self._engine) as connection:
             _read_answer_column(connection, given.message_id, "status")
+            if owner is not None and _owner_of_message(connection, given.message_id) not in (None, owner):
+                raise _no_answer(given.message_id)
             opinion = {
                 "rating": given.rating,
                 "reason": given.reason,
@@ -154,8 +159,19 @@ def _read_conversation(connection: Connection, conversation_id: str, owner: str 
 def _read_answer_column(connection: Connection, answer_id: str, column: str) -> Any:
     row = connection.execute(select(answers.c[column]).where(answers.c.answer_id == answer_id)).first()
     if row is None:
-        raise AnswerNotFound(f"There is no answer {answer_id}.", "Use the answer_id of an answer that was given here.")
+        raise _no_answer(answer_id)
     return row[0]
+
+
+def _owner_of_message(connection: Connection, message_id: str) -> str | None:
+    """None for an answer outside of any conversation."""
+    joined = conversations.join(messages, conversations.c.conversation_id == messages.c.conversation_id)
+    query = select(conversations.c.owner).select_from(joined).where(messages.c.message_id == message_id)
+    return connection.execute(query).scalar_one_or_none()
+
+
+def _no_answer(answer_id: str) -> AnswerNotFound:
+    return AnswerNotFound(f"There is no answer {answer_id}.", "Use the answer_id of an answer that was given here.")
 
 
 def _insert_answer(

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Header, Request
 from starlette.responses import Response
 
-from api.auth import FOR_CUSTOMERS, PUBLIC, Customer
+from api.auth import PUBLIC, Customer
 from api.bootstrap import Services
 from api.errors import OriginRefused, request_id_of
 from api.hosts import is_local
@@ -91,9 +91,9 @@ def send_message(
     return AnswerView.from_domain(answer)
 
 
-@router.post("/v1/messages/{message_id}/feedback", status_code=204, dependencies=[FOR_CUSTOMERS])
-def give_feedback(message_id: Id, body: FeedbackRequest, services: ServicesDep) -> None:
-    services.conversations.add_feedback(Feedback(message_id, body.rating, body.reason, body.comment))
+@router.post("/v1/messages/{message_id}/feedback", status_code=204)
+def give_feedback(message_id: Id, body: FeedbackRequest, caller: Customer, services: ServicesDep) -> None:
+    services.conversations.add_feedback(Feedback(message_id, body.rating, body.reason, body.comment), caller.key_id)
 
 
 def _frames(services: Services, slots: AnswerSlots, metrics: Metrics, turn: Turn) -> Frames:

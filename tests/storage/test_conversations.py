@@ -110,6 +110,18 @@ def test_feedback_is_replaced_by_a_second_thought(conversations: ConversationSto
     assert conversations.feedback(answer.answer_id) == second
 
 
+def test_feedback_on_another_customers_answer_is_refused(conversations: ConversationStore) -> None:
+    conversation = conversations.create("owner", None)
+    answer = _answer()
+    conversations.record_turn(conversation.conversation_id, "When?", answer, {})
+    given = Feedback(answer.answer_id, "up", None, None)
+    with pytest.raises(AnswerNotFound):
+        conversations.add_feedback(given, "somebody else")
+    assert conversations.feedback(answer.answer_id) is None
+    conversations.add_feedback(given, "owner")
+    assert conversations.feedback(answer.answer_id) == given
+
+
 def test_feedback_needs_an_assistants_message(conversations: ConversationStore) -> None:
     conversation = conversations.create("owner", None)
     conversations.record_turn(conversation.conversation_id, "When?", _answer(), {})

@@ -65,7 +65,7 @@ function showCollections(collections) {
 async function removeSample() {
   const isSure = await confirmAction({
     title: "Remove the sample shop?",
-    text: `Every document in the collection “${SAMPLE}” is deleted and stops being answered at once. Your own documents in other collections stay.`,
+    text: `Every document in the collection “${SAMPLE}” is deleted and no longer answered from. Other collections stay.`,
     action: "Remove",
   });
   if (!isSure) return;

@@ -12,7 +12,12 @@ export class IndexCard {
     this.client = client;
     this.facts = h("div", {});
     this.work = h("div", {});
-    this.button = h("button", { class: "button", type: "button", onclick: () => this.#reindex() }, icon("retry"), "Re-index now");
+    this.button = h(
+      "button",
+      { class: "button", type: "button", onclick: () => this.#reindex() },
+      icon("retry"),
+      "Re-index now",
+    );
     this.older = h("details", { class: "generations", hidden: true });
     element.replaceChildren(this.facts, this.button, this.work, this.older);
   }
@@ -42,7 +47,9 @@ export class IndexCard {
           ["Built", formatAgo(live.created_at)],
         ]
       : [["Live", "None yet: new passages are searched directly"]];
-    this.facts.replaceChildren(h("dl", { class: "facts" }, facts.map(([name, value]) => [h("dt", {}, name), h("dd", {}, value)]).flat()));
+    this.facts.replaceChildren(
+      h("dl", { class: "facts" }, facts.map(([name, value]) => [h("dt", {}, name), h("dd", {}, value)]).flat()),
+    );
     const others = generations.filter((generation) => !generation.is_live);
     this.older.hidden = others.length === 0;
     const rows = others.map((generation) => this.#other(generation));
@@ -50,9 +57,18 @@ export class IndexCard {
   }
 
   #other(generation) {
-    const promote = h("button", { class: "button", type: "button", onclick: () => this.#promote(generation) }, "Make live");
+    const promote = h(
+      "button",
+      { class: "button", type: "button", onclick: () => this.#promote(generation) },
+      "Make live",
+    );
     const facts = `${formatNumber(generation.passage_count)} passages, ${formatAgo(generation.created_at)}`;
-    return h("li", { class: "generation" }, h("span", {}, h("code", {}, generation.generation_id), h("br"), facts), promote);
+    return h(
+      "li",
+      { class: "generation" },
+      h("span", {}, h("code", {}, generation.generation_id), h("br"), facts),
+      promote,
+    );
   }
 
   async #promote({ generation_id: id }) {
@@ -76,7 +92,13 @@ export class IndexCard {
       const id = await this.#begin();
       const job = await this.#follow(id);
       if (job.status === "failed") {
-        this.work.replaceChildren(problemNotice({ title: "Re-index failed", detail: job.error, remedy: "The live generation goes on answering." }));
+        this.work.replaceChildren(
+          problemNotice({
+            title: "Re-index failed",
+            detail: job.error,
+            remedy: "The live generation goes on answering.",
+          }),
+        );
       } else {
         this.work.replaceChildren();
         toast("The new generation is live.");
@@ -89,8 +111,8 @@ export class IndexCard {
   /** Starts a re-index, or joins the one that is running. */
   async #begin() {
     try {
-      const started = await this.client.json("POST", "/v1/reindex", {});
-      return (started.job ?? started).job_id;
+      const { job } = await this.client.json("POST", "/v1/reindex", {});
+      return job.job_id;
     } catch (problem) {
       if (problem.status === 409 && problem.runningId) return problem.runningId;
       throw problem;
@@ -100,8 +122,7 @@ export class IndexCard {
   async #follow(id) {
     announce("Re-indexing");
     for (;;) {
-      const body = await this.client.json("GET", `/v1/reindex/${encodeURIComponent(id)}`);
-      const job = body.job ?? body;
+      const { job } = await this.client.json("GET", `/v1/reindex/${encodeURIComponent(id)}`);
       if (job.status === "succeeded" || job.status === "failed") return job;
       this.#showProgress(job);
       await new Promise((resolve) => setTimeout(resolve, POLL_MS));
@@ -109,7 +130,8 @@ export class IndexCard {
   }
 
   #showProgress({ done, total, status }) {
-    const words = total > 0 ? `${formatNumber(done)} of ${formatNumber(total)} passages` : status === "queued" ? "Waiting for the worker" : "Building";
+    const waiting = status === "queued" ? "Waiting for the worker" : "Building";
+    const words = total > 0 ? `${formatNumber(done)} of ${formatNumber(total)} passages` : waiting;
     const bar = h("progress", total > 0 ? { max: total, value: done } : {});
     bar.setAttribute("aria-label", "Re-index");
     this.work.replaceChildren(bar, h("p", { class: "small soft" }, words));

@@ -120,11 +120,20 @@ export class Ledger {
         this.tab = name;
         this.#render();
       };
-      return h("button", { class: "tab", type: "button", "aria-pressed": String(name === this.tab), onclick: choose }, name, label);
+      return h(
+        "button",
+        { class: "tab", type: "button", "aria-pressed": String(name === this.tab), onclick: choose },
+        name,
+        label,
+      );
     });
     const focused = [...byId("tabs").children].indexOf(document.activeElement);
     const passages = this.documents.reduce((sum, entry) => sum + entry.passage_count, 0);
-    const total = h("span", { class: "total small soft" }, this.documents.length > 0 ? plural(passages, "passage") : "");
+    const total = h(
+      "span",
+      { class: "total small soft" },
+      this.documents.length > 0 ? plural(passages, "passage") : "",
+    );
     byId("tabs").replaceChildren(...buttons, total);
     if (focused >= 0) byId("tabs").children[focused].focus();
   }
@@ -140,7 +149,8 @@ export class Ledger {
       return element;
     });
     const body = byId("rows");
-    const isSame = elements.length === body.children.length && elements.every((element, i) => body.children[i] === element);
+    const isSame =
+      elements.length === body.children.length && elements.every((element, i) => body.children[i] === element);
     if (isSame) return;
     const focused = body.contains(document.activeElement) ? document.activeElement : this.nextFocus;
     body.replaceChildren(...elements);
@@ -156,14 +166,21 @@ export class Ledger {
       { role: "row", "data-document": entry.document_id },
       cell(
         {},
-        h("button", { class: "document-name isolate", type: "button", "data-act": "open", onclick: open }, entry.source),
+        h(
+          "button",
+          { class: "document-name isolate", type: "button", "data-act": "open", onclick: open },
+          entry.source,
+        ),
         entry.reason ? h("p", { class: "failure" }, entry.reason) : h("p", { class: "small soft" }, subtitle(entry)),
       ),
       cell({ class: "isolate" }, entry.collection),
       cell({}, h("span", { class: `status ${entry.status}` }, entry.status)),
       countCell(entry),
       cell({ class: "number", "data-lead": "version" }, `${entry.version}`),
-      cell({ class: "when" }, h("time", { datetime: entry.updated_at, title: entry.updated_at }, formatAgo(entry.updated_at))),
+      cell(
+        { class: "when" },
+        h("time", { datetime: entry.updated_at, title: entry.updated_at }, formatAgo(entry.updated_at)),
+      ),
       cell({}, h("div", { class: "actions" }, this.#actions(entry))),
     );
   }
@@ -181,7 +198,11 @@ export class Ledger {
   }
 
   async #retry(entry) {
-    await this.#change("POST", `/v1/documents/${encodeURIComponent(entry.document_id)}/retry`, `${entry.source} is tried again.`);
+    await this.#change(
+      "POST",
+      `/v1/documents/${encodeURIComponent(entry.document_id)}/retry`,
+      `${entry.source} is tried again.`,
+    );
   }
 
   async #delete(entry) {
@@ -191,7 +212,11 @@ export class Ledger {
       action: "Delete",
     });
     if (!isSure) return;
-    await this.#change("DELETE", `/v1/documents/${encodeURIComponent(entry.document_id)}`, `${entry.source} is deleted.`);
+    await this.#change(
+      "DELETE",
+      `/v1/documents/${encodeURIComponent(entry.document_id)}`,
+      `${entry.source} is deleted.`,
+    );
     byId("documents-title").focus({ preventScroll: true }); // the row that had the focus is gone
   }
 
@@ -209,7 +234,11 @@ export class Ledger {
 
 function countCell({ status, passage_count: count }) {
   if (status !== "ready" && count === 0) return h("td", { role: "cell", class: "number none" }, "–");
-  return h("td", { role: "cell", class: "number", "data-unit": count === 1 ? "passage" : "passages" }, formatNumber(count));
+  return h(
+    "td",
+    { role: "cell", class: "number", "data-unit": count === 1 ? "passage" : "passages" },
+    formatNumber(count),
+  );
 }
 
 function subtitle(entry) {
@@ -224,9 +253,17 @@ function keepFocus(old, fresh) {
 }
 
 function noDocuments() {
-  return [icon("document"), h("p", { class: "lead" }, "No documents yet"), h("p", {}, "Drop your first files above. Customers can ask about them as soon as they are ready.")];
+  return [
+    icon("document"),
+    h("p", { class: "lead" }, "No documents yet"),
+    h("p", {}, "Drop your first files above. Customers can ask about them as soon as they are ready."),
+  ];
 }
 
 function noMatches() {
-  return [icon("search"), h("p", { class: "lead" }, "Nothing matches"), h("p", {}, "Change the filter or choose another status.")];
+  return [
+    icon("search"),
+    h("p", { class: "lead" }, "Nothing matches"),
+    h("p", {}, "Change the filter or choose another status."),
+  ];
 }

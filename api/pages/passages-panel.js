@@ -21,7 +21,9 @@ export class PassagesPanel {
       const path = `/v1/documents/${encodeURIComponent(entry.document_id)}/passages`;
       const { passages } = await this.client.json("GET", path);
       count.textContent = ` · ${plural(passages.length, "passage")}`;
-      body.replaceChildren(...(passages.length > 0 ? passages.map((passage) => showPassage(passage, found)) : [none()]));
+      body.replaceChildren(
+        ...(passages.length > 0 ? passages.map((passage) => showPassage(passage, found)) : [none()]),
+      );
       body.querySelector(".is-found")?.scrollIntoView({ block: "center" });
     } catch (problem) {
       if (!problem.title) throw problem;

@@ -15,7 +15,13 @@ export class Rating {
   }
 
   #thumb(rating, name, label) {
-    const attributes = { class: "icon-button", type: "button", "aria-label": label, title: label, "aria-pressed": "false" };
+    const attributes = {
+      class: "icon-button",
+      type: "button",
+      "aria-label": label,
+      title: label,
+      "aria-pressed": "false",
+    };
     const button = h("button", attributes, icon(name));
     button.addEventListener("click", () => this.#rate(rating));
     return button;
@@ -43,9 +49,19 @@ export class Rating {
 
   #askWhy() {
     const reasons = REASONS.map((reason) =>
-      h("label", { class: "reason" }, h("input", { type: "radio", name: `reason-${this.path}`, value: reason }), reason),
+      h(
+        "label",
+        { class: "reason" },
+        h("input", { type: "radio", name: `reason-${this.path}`, value: reason }),
+        reason,
+      ),
     );
-    const comment = h("textarea", { class: "field", rows: 2, maxlength: 2000, placeholder: "Anything else? (optional)" });
+    const comment = h("textarea", {
+      class: "field",
+      rows: 2,
+      maxlength: 2000,
+      placeholder: "Anything else? (optional)",
+    });
     comment.setAttribute("aria-label", "Comment");
     const send = h("button", { class: "button primary", type: "submit" }, "Send");
     const skip = h("button", { class: "button quiet", type: "button", onclick: () => this.#thank() }, "Skip");

@@ -32,7 +32,11 @@ export class SearchBox {
 
   #hits(passages) {
     const bestLexical = Math.max(...passages.map((passage) => passage.lexical_score ?? 0));
-    return h("ol", { class: "hits" }, passages.map((passage) => h("li", {}, this.#hit(passage, bestLexical))));
+    return h(
+      "ol",
+      { class: "hits" },
+      passages.map((passage) => h("li", {}, this.#hit(passage, bestLexical))),
+    );
   }
 
   #hit(passage, bestLexical) {
@@ -48,7 +52,7 @@ export class SearchBox {
         { class: "scores" },
         bar("Score", score, score),
         bar("Meaning", dense, dense), // cosine
-        bar("Words", lexical, lexical === null || bestLexical === 0 ? 0 : lexical / bestLexical), // BM25 has no upper end
+        bar("Words", lexical, bestLexical === 0 ? 0 : lexical / bestLexical), // BM25 has no upper end
       ),
     );
   }
@@ -64,9 +68,20 @@ function bar(name, value, share) {
   const track = h("i", { "aria-hidden": "true" });
   const isMissing = value === null || value === undefined;
   track.style.setProperty("--share", String(isMissing ? 0 : Math.min(Math.max(share, 0), 1)));
-  return h("span", { class: "score" }, h("span", {}, `${name} `, h("b", {}, isMissing ? "–" : value.toFixed(2))), track);
+  return h(
+    "span",
+    { class: "score" },
+    h("span", {}, `${name} `, h("b", {}, isMissing ? "–" : value.toFixed(2))),
+    track,
+  );
 }
 
 function nothing() {
-  return h("div", { class: "empty" }, icon("search"), h("p", { class: "lead" }, "Nothing found"), h("p", {}, "No document is ready yet."));
+  return h(
+    "div",
+    { class: "empty" },
+    icon("search"),
+    h("p", { class: "lead" }, "Nothing found"),
+    h("p", {}, "No document is ready yet."),
+  );
 }

@@ -88,8 +88,7 @@ export class Session {
   }
 
   async #startConversation() {
-    const created = await this.client.json("POST", "/v1/conversations", {});
-    const id = (created.conversation ?? created).conversation_id;
+    const { conversation_id: id } = await this.client.json("POST", "/v1/conversations", {});
     sessionStorage.setItem(CONVERSATION_SLOT, id);
     return id;
   }

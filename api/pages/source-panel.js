@@ -58,7 +58,12 @@ export class SourcePanel {
         "div",
         {},
         h("h2", { id: "source-title", class: "isolate" }, citation.title || citation.source),
-        h("p", { class: "small soft" }, h("span", { class: "isolate" }, citation.source), ` · version ${citation.version}`),
+        h(
+          "p",
+          { class: "small soft" },
+          h("span", { class: "isolate" }, citation.source),
+          ` · version ${citation.version}`,
+        ),
       ),
       close,
     );
@@ -107,10 +112,18 @@ async function proof(citation, quote) {
   const words = isProven
     ? `The quote is in the document word for word, ${place}.`
     : `The quote differs from the document, ${place}. Please do not rely on it.`;
-  return h("p", { role: "status", title: `SHA-256 ${digest ?? "not checked"}`, class: isProven ? "proof" : "proof broken" }, icon(isProven ? "check" : "alert"), h("span", {}, words));
+  return h(
+    "p",
+    { role: "status", title: `SHA-256 ${digest ?? "not checked"}`, class: isProven ? "proof" : "proof broken" },
+    icon(isProven ? "check" : "alert"),
+    h("span", {}, words),
+  );
 }
 
 /** The document is out of reach, perhaps deleted since: the quote travelled with the answer. */
 function showStoredQuote(body, citation, problem) {
-  body.replaceChildren(problemNotice(problem), h("div", { class: "document-text stored" }, h("mark", {}, citation.quote)));
+  body.replaceChildren(
+    problemNotice(problem),
+    h("div", { class: "document-text stored" }, h("mark", {}, citation.quote)),
+  );
 }

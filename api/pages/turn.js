@@ -42,13 +42,13 @@ export class Turn {
     this.#showProgress("Searching the documents");
   }
 
-  /** Takes one server-sent event. The payload may stand under its kind's name or by itself. */
+  /** Takes one server-sent event. */
   handle({ name, data }) {
     if (name === "passages") this.#showProgress(`Reading ${plural(data.passage_ids.length, "passage")}`);
-    else if (name === "citation") this.#addCitation(data.citation ?? data);
-    else if (name === "sentence") this.#addSentence(data.sentence ?? data);
-    else if (["answer", "refusal", "handoff"].includes(name)) this.finish(data.answer ?? data, true);
-    else if (name === "error") throw Problem.fromBody(data.error ?? data, data.status ?? 500);
+    else if (name === "citation") this.#addCitation(data);
+    else if (name === "sentence") this.#addSentence(data);
+    else if (["answer", "refusal", "handoff"].includes(name)) this.finish(data, true);
+    else if (name === "error") throw Problem.fromBody(data, data.status);
   }
 
   /** The stream is over; without a last event the answer is incomplete. */
@@ -58,7 +58,12 @@ export class Turn {
 
   stop() {
     this.progress.remove();
-    const again = h("button", { class: "button", type: "button", onclick: this.actions.retry }, icon("retry"), "Ask again");
+    const again = h(
+      "button",
+      { class: "button", type: "button", onclick: this.actions.retry },
+      icon("retry"),
+      "Ask again",
+    );
     this.reply.append(h("div", { class: "row soft" }, "Stopped.", again));
   }
 
@@ -96,7 +101,8 @@ export class Turn {
 
   #showAnswer(answer) {
     const shown = this.sentences.map((sentence) => sentence.text);
-    const isComplete = answer.sentences.length === shown.length && answer.sentences.every((s, i) => s.text === shown[i]);
+    const isComplete =
+      answer.sentences.length === shown.length && answer.sentences.every((s, i) => s.text === shown[i]);
     if (!isComplete) {
       this.text.replaceChildren();
       this.sentences = [];
@@ -155,7 +161,11 @@ export class Turn {
   #chip(n) {
     const title = this.citations.get(n)?.title ?? "";
     const open = () => this.actions.openCitation([...this.citations.values()], n);
-    return h("button", { class: "chip", type: "button", "aria-label": `Source ${n}: ${title}`, title, onclick: open }, `${n}`);
+    return h(
+      "button",
+      { class: "chip", type: "button", "aria-label": `Source ${n}: ${title}`, title, onclick: open },
+      `${n}`,
+    );
   }
 
   #sourceList() {
@@ -185,7 +195,11 @@ export class Turn {
 
   #appendFoot(answer) {
     const rating = new Rating(this.actions.client, answer.answer_id);
-    const copy = h("button", { class: "icon-button", type: "button", "aria-label": "Copy the answer", title: "Copy" }, icon("copy"));
+    const copy = h(
+      "button",
+      { class: "icon-button", type: "button", "aria-label": "Copy the answer", title: "Copy" },
+      icon("copy"),
+    );
     copy.addEventListener("click", async () => {
       await navigator.clipboard.writeText(answer.text);
       copy.replaceChildren(icon("check"));

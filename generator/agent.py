@@ -9,13 +9,12 @@ from domain.chat import (
     AnswerStatus,
     ChatMessage,
     PassagesFound,
-    Role,
     TurnEvent,
     TurnFinished,
 )
 from domain.protocols import Embedder, LanguageModel, Searcher, SearchResult
 from generator import courtesy
-from generator.condense import condense
+from generator.condense import condense, join_part
 from generator.courtesy import Courtesy
 from generator.ladder import Climb, Ladder
 from generator.questions import split_questions, validate
@@ -108,15 +107,14 @@ class Agent:
         self, question: str, history: Sequence[ChatMessage], collection: str | None, turn: Turn
     ) -> list[Climb]:
         """Retrieve for each part; a later part may lean on an earlier one as a follow-up leans on the turn before."""
-        climbs = []
+        climbs: list[Climb] = []
         for part in split_questions(courtesy.without_greeting(question)):
-            condensed = condense(part, history)
+            condensed = join_part(part, climbs[-1].condensed) if climbs else condense(part, history)
             if len(condensed) > self._settings.max_question_chars:
                 condensed = part
             with turn.timed("retrieve"):
                 result = self._searcher.search(condensed, self._settings.passages, collection)
                 climbs.append(self._ladder.prepare(part, condensed, result))
-            history = [*history, ChatMessage(Role.USER, part)]
         return climbs
 
     def _finish(self, question: str, climbs: Sequence[Climb], turn: Turn) -> TurnFinished:

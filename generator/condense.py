@@ -14,6 +14,7 @@ from generator.wording import content_words, leading_words
 
 _MAX_CARRIED_WORDS = 40
 _SHORT = 4  # content words: fewer cannot name a topic
+_NEXT_TO_NOTHING = 2  # content words
 _POINTING = 6  # content words: a longer question with "it" usually says itself what "it" is
 _OPENERS = frozenset(
     ("and", "but", "or", "so", "also", "then", "what about", "how about", "what if", "and if", "ok and", "okay and")
@@ -56,6 +57,15 @@ def condense(question: str, history: Sequence[ChatMessage]) -> str:
     if answered:
         carried.append(_shorten(_MARKS.sub("", answered)))
     return " ".join(part for part in (*carried, question.strip()) if part)
+
+
+def join_part(part: str, before: str) -> str:
+    """The second question of a message, with the one ``before`` it only where it points back or says next to nothing.
+
+    ``And do you have parking?`` after a question about prices is a new matter, unlike in a new message.
+    """
+    points_back = bool(_POINTERS & set(leading_words(part, 30)))
+    return f"{_shorten(before)} {part}" if points_back or len(content_words(part)) < _NEXT_TO_NOTHING else part
 
 
 def _last(history: Sequence[ChatMessage], role: Role) -> str | None:

@@ -6,6 +6,7 @@ stands near the top: so sentences are scored one by one, and the best ones trave
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -92,7 +93,7 @@ def score_sentences(
     Args:
         vector: the question's embedding, (dimension,).
     """
-    asked = {token.key for token in content_words(question)}
+    asked = frozenset(token.key for token in content_words(question))
     expected = expected_types(question)
     found = [(hit, i, span) for hit in hits for i, span in enumerate(sentence_spans(hit.passage.text))]
     found = found[:_MAX_SENTENCES_SCORED]
@@ -101,14 +102,21 @@ def score_sentences(
     # The heading says what a sentence is about when the sentence itself only says "it".
     contexts = [f"{_short_heading(hit)}: {span.of(hit.passage.text)}" for hit, _, span in found]
     cosines = embedder.encode_documents(contexts) @ vector  # (n_sentences,)
+    overlaps = _overlaps(asked, [stems(context) for context in contexts])
     scored = []
-    for (hit, i, span), context, cosine in zip(found, contexts, cosines, strict=True):
-        shared = len(asked & stems(context)) / len(asked) if asked else 0.0
-        score = float(cosine) + _LEXICAL_WEIGHT * shared + _PASSAGE_WEIGHT * hit.score
+    for (hit, i, span), overlap, cosine in zip(found, overlaps, cosines, strict=True):
+        score = float(cosine) + _LEXICAL_WEIGHT * overlap + _PASSAGE_WEIGHT * hit.score
         if expected and holds_type(expected, span.of(hit.passage.text)):
             score += _TYPE_BONUS
         scored.append(ScoredSentence(hit, i, span, span.of(hit.passage.text), float(cosine), score))
     return sorted(scored, key=lambda s: -s.score)
+
+
+def _overlaps(asked: frozenset[str], shown: Sequence[frozenset[str]]) -> list[float]:
+    """For each sentence, the share of the question's stems in it; a stem that few of the sentences have weighs more."""
+    weights = {key: math.log((len(shown) + 1) / (sum(key in found for found in shown) + 0.5)) for key in asked}
+    total = sum(weights.values()) or 1.0
+    return [sum(weights[key] for key in asked & found) / total for found in shown]
 
 
 def choose_snippets(scored: Sequence[ScoredSentence], max_words: int) -> list[Snippet]:

@@ -21,6 +21,7 @@ from dataclasses import dataclass
 REFUSAL = "[0]"
 _MARKED_SENTENCE = re.compile(r"(?P<text>[^\[\]]*[^\[\]\s])\s*(?P<marks>(?:\[\d{1,2}\]\s*)+)")
 _MARK = re.compile(r"\[(\d{1,2})\]")
+_MARK_BEGUN = re.compile(r"(?:\[\d{0,2})?")  # nothing yet, or a mark of which the rest is still to come
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +81,8 @@ def split_marked(completion: str) -> tuple[list[MarkedSentence], str]:
     finished: list[MarkedSentence] = []
     consumed = 0
     for match in _MARKED_SENTENCE.finditer(completion):
-        if match.end() == len(completion) and not completion.endswith("\n"):
+        rest = completion[match.end() :]
+        if _MARK_BEGUN.fullmatch(rest) and not completion.endswith("\n"):
             break
         marks = tuple(dict.fromkeys(int(n) for n in _MARK.findall(match["marks"])))
         finished.append(MarkedSentence(match["text"].strip(), marks))

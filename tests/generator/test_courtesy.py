@@ -1,0 +1,53 @@
+from __future__ import annotations
+
+import pytest
+
+from generator.courtesy import Courtesy, not_found, recognise, without_greeting
+
+
+@pytest.mark.parametrize(
+    ("message", "courtesy"),
+    [
+        ("hi", Courtesy.GREETING),
+        ("Hello there!", Courtesy.GREETING),
+        ("Good morning", Courtesy.GREETING),
+        ("thanks a lot", Courtesy.THANKS),
+        ("Ok, thank you very much!", Courtesy.THANKS),
+        ("thanks, bye", Courtesy.THANKS),
+        ("Goodbye", Courtesy.GOODBYE),
+        ("Can I talk to a real person please", Courtesy.HANDOFF),
+        ("I want to speak with an agent", Courtesy.HANDOFF),
+        ("human", Courtesy.HANDOFF),
+        ("this is useless, get me a human", Courtesy.HANDOFF),
+    ],
+)
+def test_courtesy_is_recognised(message: str, courtesy: Courtesy) -> None:
+    assert recognise(message) is courtesy
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "hi, how long is the warranty?",
+        "thanks, but what about the battery",
+        "Do you have people who repair e-bikes?",
+        "What does your agent in Lindau charge?",
+        "hi-vis vests",
+        "thanks for nothing, where is my refund",
+    ],
+)
+def test_question_is_no_courtesy(message: str) -> None:
+    assert recognise(message) is None
+
+
+def test_greeting_before_a_question_is_taken_off() -> None:
+    assert without_greeting("Hi there, do you sell locks?") == "do you sell locks?"
+    assert without_greeting("hiking boots?") == "hiking boots?"
+    assert without_greeting("hello!") == "hello!"
+
+
+def test_named_question_is_one_short_line_without_marks() -> None:
+    text = not_found("and [1] what\nabout " + "very " * 100 + "long things?").text
+    assert len(text) < 200
+    assert "\n" not in text
+    assert "[1]" not in text

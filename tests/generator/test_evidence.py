@@ -1,0 +1,131 @@
+from __future__ import annotations
+
+import numpy as np
+
+from domain.documents import Passage, ScoredPassage, StoredPassage
+from domain.text import count_words
+from generator.confidence import WordVectors, assess, word_covers
+from generator.evidence import choose_snippets, heading_of, score_sentences
+from tests.fakes import HashEmbedder
+
+EMBEDDER = HashEmbedder(2048)
+WARRANTY = (
+    "The frame has a warranty of ten years. It covers cracks and rust. Tyres wear out and are not covered. "
+    "Send us photographs of the damage. Include the serial number in the letter. We answer within a week."
+)
+PRICES = "Level: House; Discount: 20%\n\nLevel: Studio; Discount: 15%\n\nThe bike weighs 14 kg."
+
+
+def _hit(text: str, score: float = 0.5, *, question: str | None = None, start: int = 0) -> ScoredPassage:
+    passage = Passage(
+        f"p{hash(text) % 997}", "d", 1, 0, start, start + len(text), text, ("Rules", "Warranty"), question
+    )
+    return ScoredPassage(StoredPassage(passage, "c", "rules.md", "Rules"), score, score, None)
+
+
+def _score(question: str, *hits: ScoredPassage) -> list:  # type: ignore[type-arg]
+    return score_sentences(question, EMBEDDER.encode_queries([question])[0], hits, EMBEDDER)
+
+
+def test_sentence_that_answers_stands_first_and_keeps_its_place() -> None:
+    best = _score("are tyres covered when they wear out", _hit(WARRANTY))[0]
+    assert best.text == "Tyres wear out and are not covered."
+    assert best.span.of(WARRANTY) == best.text
+
+
+def test_snippets_are_short_adjacent_and_never_overlap() -> None:
+    hits = [_hit(WARRANTY), _hit(PRICES), _hit("The frame is blue. The frame is steel. The frame is light.")]
+    snippets = choose_snippets(_score("does the warranty of the frame cover rust", *hits), max_words=60)
+    assert 1 <= len(snippets) <= 4
+    assert sum(count_words(snippet.text) for snippet in snippets) <= 60
+    seen: set[tuple[str, int]] = set()
+    for snippet in snippets:
+        assert 1 <= len(snippet.sentences) <= 3
+        indices = [sentence.index for sentence in snippet.sentences]
+        assert indices == list(range(indices[0], indices[0] + len(indices)))
+        places = {(snippet.hit.passage.passage_id, index) for index in indices}
+        assert not places & seen
+        seen |= places
+        assert snippet.text == snippet.span.of(snippet.hit.passage.text)
+
+
+def test_sentence_that_leans_on_the_one_before_brings_it_along() -> None:
+    snippets = choose_snippets(_score("does it cover cracks and rust", _hit(WARRANTY)), max_words=150)
+    assert snippets[0].text.startswith("The frame has a warranty of ten years. It covers cracks and rust.")
+
+
+def test_bare_yes_is_not_chosen_for_itself() -> None:
+    hit = _hit("Yes. Children ride free in a trailer.", question="Do children ride free?")
+    snippet = choose_snippets(_score("Do children ride free?", hit), max_words=150)[0]
+    assert any("trailer" in sentence.text for sentence in snippet.sentences)
+    assert snippet.ranked[0].text in ("Yes.", "Children ride free in a trailer.")
+
+
+def test_long_sentence_is_shown_even_if_it_exceeds_the_budget_alone() -> None:
+    long = "The warranty " + "really " * 200 + "holds."
+    assert len(choose_snippets(_score("warranty", _hit(long)), max_words=50)) == 1
+
+
+def test_kind_of_answer_lifts_the_sentence_that_holds_it() -> None:
+    assert _score("how heavy is it", _hit(PRICES))[0].text == "The bike weighs 14 kg."
+
+
+def test_no_passages_give_no_sentences() -> None:
+    assert _score("anything") == []
+    assert choose_snippets([], 150) == []
+
+
+def test_heading_is_the_faq_question_or_the_path_with_the_title_once() -> None:
+    assert heading_of(_hit("x", question="Why?")) == "Why?"
+    assert heading_of(_hit("x")) == "Rules > Warranty"
+
+
+def test_word_is_covered_by_inflection_slip_and_compound_but_not_by_nothing() -> None:
+    hits = [_hit("We repair electric bicycles in our workshop.")]
+    covers = word_covers("repairing electirc bicycle workshops submarine", hits, WordVectors(EMBEDDER))
+    assert covers["repairing"] == covers["bicycle"] == covers["workshops"] == 1.0
+    assert 0.5 < covers["electirc"] < 1.0
+    assert covers["submarine"] < 0.5
+
+
+def test_codes_are_there_or_not_and_own_figures_do_not_count() -> None:
+    hits = [_hit("The lamp W21 has 3 years of warranty.")]
+    covers = word_covers("warranty of W22 bought for 400", hits, WordVectors(EMBEDDER))
+    assert covers["W22"] == 0.0
+    assert "400" not in covers
+
+
+def test_confidence_is_higher_for_what_the_passages_talk_about() -> None:
+    hits = [_hit(WARRANTY), _hit(PRICES)]
+    vectors = WordVectors(EMBEDDER)
+
+    def confidence(question: str) -> float:
+        return assess(question, hits, _score(question, *hits), vectors).value
+
+    about, beside = confidence("does the warranty cover rust"), confidence("who sings operas on Jupiter tonight")
+    assert 0.0 < beside < about < 1.0
+    assert assess("anything at all", [], [], vectors).value < beside + 0.05
+
+
+def test_question_for_a_weight_is_doubted_when_no_weight_is_given() -> None:
+    with_weight, without = [_hit(PRICES)], [_hit(WARRANTY)]
+    vectors = WordVectors(EMBEDDER)
+    question = "how heavy is it"
+    assert assess(question, with_weight, _score(question, *with_weight), vectors).features.holds_answer_type == 0
+    assert assess(question, without, _score(question, *without), vectors).features.holds_answer_type == -1
+
+
+def test_word_vectors_are_remembered() -> None:
+    class Counting(HashEmbedder):
+        encoded = 0
+
+        def encode_documents(self, texts):  # type: ignore[no-untyped-def]
+            self.encoded += len(texts)
+            return super().encode_documents(texts)
+
+    embedder = Counting(64)
+    vectors = WordVectors(embedder)
+    first = vectors.encode(["bike", "lamp", "bike"])
+    assert first.shape == (3, 64)
+    assert np.array_equal(first, vectors.encode(["bike", "lamp", "bike"]))
+    assert embedder.encoded == 2

@@ -14,11 +14,11 @@ from domain.chat import (
 )
 from domain.protocols import Embedder, LanguageModel, Searcher, SearchResult
 from generator import courtesy
-from generator.condense import condense, join_part
 from generator.courtesy import Courtesy
 from generator.ladder import Climb, Ladder
-from generator.questions import split_questions, validate
+from generator.questions import validate
 from generator.scope import OutOfScope, out_of_scope
+from generator.search_plan import interleave, plan_searches
 from generator.settings import GeneratorSettings
 from generator.turn import Turn
 
@@ -74,8 +74,8 @@ class Agent:
             yield from self._decline(kind, turn)
             return
         climbs = self._prepare(question, history, collection, turn)
-        ids = (hit.passage.passage_id for climb in climbs for hit in climb.result.passages)
-        yield PassagesFound(tuple(dict.fromkeys(ids)))
+        found = interleave([climb.result.passages for climb in climbs])
+        yield PassagesFound(tuple(hit.passage.passage_id for hit in found))
         for climb in climbs:
             yield from self._ladder.climb(climb, turn)
         if turn.proven:
@@ -106,15 +106,12 @@ class Agent:
     def _prepare(
         self, question: str, history: Sequence[ChatMessage], collection: str | None, turn: Turn
     ) -> list[Climb]:
-        """Retrieve for each part; a later part may lean on an earlier one as a follow-up leans on the turn before."""
+        """Retrieve for each part of the message and judge what was found."""
         climbs: list[Climb] = []
-        for part in split_questions(courtesy.without_greeting(question)):
-            condensed = join_part(part, climbs[-1].condensed) if climbs else condense(part, history)
-            if len(condensed) > self._settings.max_question_chars:
-                condensed = part
+        for planned in plan_searches(question, history, self._settings.max_question_chars):
             with turn.timed("retrieve"):
-                result = self._searcher.search(condensed, self._settings.passages, collection)
-                climbs.append(self._ladder.prepare(part, condensed, result))
+                result = self._searcher.search(planned.query, self._settings.passages, collection)
+                climbs.append(self._ladder.prepare(planned.part, planned.query, result))
         return climbs
 
     def _finish(self, question: str, climbs: Sequence[Climb], turn: Turn) -> TurnFinished:

@@ -19,10 +19,11 @@ from domain.chat import Answer, AnswerStatus, ChatMessage, Role, TurnEvent, Turn
 from domain.errors import InvalidInput
 from domain.protocols import Searcher
 from domain.text import words
-from generator.condense import condense
+from generator.search_plan import interleave, plan_searches
 
 _QUOTE_OVERLAP = 0.6
 _RESAMPLES = 1000
+_MAX_QUERY_CHARS = 4000  # no golden question comes near it
 _MARKS = str.maketrans({"’": "'", "‘": "'", "“": '"', "”": '"'})
 
 
@@ -144,7 +145,7 @@ def evaluate_retrieval(
     measures: Mapping[str, Callable[[Sequence[bool]], float]],
     top_k: int = 5,
 ) -> dict[str, Figure]:
-    """Search for each answerable question, condensed as in a turn, and measure its ranking.
+    """Search for each answerable question as a turn does, part by part, and measure the joint ranking.
 
     Args:
         is_relevant: does a passage's text hold one of the evidence quotes?
@@ -153,7 +154,8 @@ def evaluate_retrieval(
     rankings = []
     for query in queries:
         if query.answerable:
-            found = searcher.search(condense(query.question, query.history), top_k, query.collection).passages
+            planned = plan_searches(query.question, query.history, _MAX_QUERY_CHARS)
+            found = interleave([searcher.search(s.query, top_k, query.collection).passages for s in planned])[:top_k]
             quotes = [piece.quote for piece in query.evidence]
             rankings.append([is_relevant(hit.passage.text, quotes) for hit in found])
     return {name: bootstrap([figure(ranking) for ranking in rankings]) for name, figure in measures.items()}

@@ -22,7 +22,7 @@ class RetrieverSettings(BaseModel):
     top_k: int = Field(default=5, ge=1, le=50, description="Passages a search returns unless it asks for others.")
     candidates: int = Field(default=50, ge=5, description="Passages that each half of the search hands to fusion.")
     dense_weight: float = Field(
-        default=0.7,
+        default=0.75,
         ge=0,
         le=1,
         description="Share of the meaning (vectors) in a hit's score; words (BM25) have the rest.",

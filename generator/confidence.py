@@ -100,7 +100,7 @@ def word_covers(question: str, hits: Sequence[ScoredPassage], vectors: WordVecto
     vocabulary = sorted({word.lower() for word in words(shown_text) if len(word) > 2})
     near = _nearest([token.raw.lower() for token in open_words], vocabulary, vectors)
     for token, cosine in zip(open_words, near, strict=True):
-        covers[token.raw] = _soft_cover(token, vocabulary, cosine)
+        covers[token.raw] = _soft_cover(token, vocabulary, float(cosine))
     return covers
 
 

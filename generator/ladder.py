@@ -22,7 +22,7 @@ from generator.turn import Turn
 _MAX_CURATED_SENTENCES = 6
 _MAX_QUOTED_SENTENCES = 3
 _CLEARLY_BEST = 0.03  # cosine by which a FAQ question must beat the next one
-_QUOTED_SHARE = 1.0  # of the best sentence's score: a neighbour in its snippet that is quoted with it
+_QUOTED_SHARE = 0.85  # of the best sentence's score: a neighbour in its snippet that is quoted with it
 
 
 @dataclass(slots=True)

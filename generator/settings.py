@@ -15,7 +15,7 @@ class GeneratorSettings(BaseModel):
     threads: int = Field(default=0, ge=0, description="CPU threads of one generation; 0 takes every core.")
     max_new_tokens: int = Field(default=96, ge=8, description="Longest composed answer, in tokens.")
     max_sentences: int = Field(default=4, ge=1, description="Most sentences of a composed answer.")
-    passages: int = Field(default=8, ge=1, le=50, description="Passages that a question's evidence is chosen from.")
+    passages: int = Field(default=6, ge=1, le=50, description="Passages that a question's evidence is chosen from.")
     evidence_words: int = Field(default=150, ge=20, description="Words of evidence shown to the model.")
     max_question_chars: int = Field(default=4000, ge=1, description="Longest question, in characters.")
     curated_at: float = Field(

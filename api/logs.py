@@ -11,6 +11,12 @@ from api.settings import Settings
 _NOISY = ("httpx", "httpcore", "sentence_transformers", "transformers", "alembic", "bm25s", "urllib3")
 
 
+def _drop_colours(_: object, __: str, event: structlog.types.EventDict) -> structlog.types.EventDict:
+    """uvicorn repeats each message with terminal colours."""
+    event.pop("color_message", None)
+    return event
+
+
 def configure_logging(settings: Settings, default_level: str = "INFO") -> None:
     """Send every logger through one handler; values given in ``extra`` become fields of the line.
 
@@ -25,6 +31,7 @@ def configure_logging(settings: Settings, default_level: str = "INFO") -> None:
             structlog.stdlib.add_log_level,
             structlog.stdlib.add_logger_name,
             structlog.stdlib.ExtraAdder(),
+            _drop_colours,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.format_exc_info,
         ],

@@ -34,7 +34,8 @@ _LEANING = re.compile(
     r"after (?:this|that)|for (?:this|that|these)|instead|yes|no)\b",
     re.IGNORECASE,
 )
-_BARE_REPLY = re.compile(r"^(?:yes|no|sure|of course|certainly|unfortunately not)[.!]$", re.IGNORECASE)
+# "Yes." is proven by any passage that says it, and true only under the question that it replies to.
+BARE_REPLY = re.compile(r"^(?:yes|no|sure|of course|certainly|unfortunately not)[.!]$", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +127,7 @@ def choose_snippets(scored: Sequence[ScoredSentence], max_words: int) -> list[Sn
     snippets: list[Snippet] = []
     left = max_words
     for seed in scored:
-        if (seed.hit.passage.passage_id, seed.index) in taken or _BARE_REPLY.match(seed.text):
+        if (seed.hit.passage.passage_id, seed.index) in taken or BARE_REPLY.match(seed.text):
             continue
         window = _window(seed, by_place, taken)
         size = sum(count_words(s.text) for s in window)

@@ -91,7 +91,7 @@ def verify(sentence: str, evidence_text: str) -> Verdict:
 
 
 def _weighty(found: Sequence[Token]) -> list[Token]:
-    return [token for token in found if token.key not in _FREE_WORDS and token.raw != "&"]
+    return [token for token in found if token.key not in _FREE_WORDS]
 
 
 def _stretches(text: str) -> Iterator[tuple[Span, list[Token]]]:

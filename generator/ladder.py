@@ -15,13 +15,14 @@ from domain.protocols import Embedder, LanguageModel, SearchResult
 from domain.text import sentences
 from generator.composition import Composition
 from generator.confidence import Confidence, WordVectors, assess
-from generator.evidence import ScoredSentence, Snippet, choose_snippets, score_sentences
+from generator.evidence import BARE_REPLY, ScoredSentence, Snippet, choose_snippets, score_sentences
 from generator.settings import GeneratorSettings
 from generator.turn import Turn
 
 _MAX_CURATED_SENTENCES = 6
 _MAX_QUOTED_SENTENCES = 3
 _CLEARLY_BEST = 0.03  # cosine by which a FAQ question must beat the next one
+_CITABLE_SHARE = 0.9  # of the best snippet's score: what scores less may be shown, but not answered from
 _QUOTED_SHARE = 0.85  # of the best sentence's score: a neighbour in its snippet that is quoted with it
 
 
@@ -119,7 +120,8 @@ class Ladder:
                     written = next(stream, None)
                 if written is None:
                     break
-                yield from turn.emit(written.text, _proofs(written.marks, state.snippets))
+                if not BARE_REPLY.match(written.text):
+                    yield from turn.emit(written.text, _proofs(written.marks, state.snippets))
         finally:
             stream.close()  # type: ignore[attr-defined]  # a generator; closing it stops the decoding
             state.completion = composition.completion
@@ -134,13 +136,18 @@ class Ladder:
 
 
 def _proofs(marks: Sequence[int], snippets: Sequence[Snippet]) -> list[ScoredPassage]:
-    """The passages that the marks name, then the others that were shown: a wrong mark is mended, not believed."""
-    cited = [snippets[n - 1].hit for n in marks if 1 <= n <= len(snippets)]
-    ordered = [*cited, *(snippet.hit for snippet in snippets)]
+    """The passages that the marks name, then the others that were shown: a wrong mark is mended, not believed.
+
+    Evidence that scores clearly less than the best proves nothing here: what it says may be true and beside the point.
+    """
+    cited = [snippets[n - 1] for n in marks if 1 <= n <= len(snippets)]
+    enough = _CITABLE_SHARE * snippets[0].score
+    ordered = [snippet.hit for snippet in (*cited, *snippets) if snippet.score >= enough]
     return list({hit.passage.passage_id: hit for hit in ordered}.values())
 
 
 def _to_quote(snippet: Snippet) -> list[ScoredSentence]:
     """The best sentence of the best snippet and its neighbours that score nearly as well, in reading order."""
     enough = _QUOTED_SHARE * snippet.score
-    return [sentence for sentence in snippet.sentences if sentence.score >= enough][:_MAX_QUOTED_SENTENCES]
+    chosen = [s for s in snippet.sentences if s.score >= enough and not BARE_REPLY.match(s.text)]
+    return chosen[:_MAX_QUOTED_SENTENCES]

@@ -163,6 +163,19 @@ def test_wrong_mark_is_mended_by_the_evidence_that_proves_the_sentence() -> None
     assert [citation.source for citation in answer.citations] == ["hours.md"]
 
 
+def test_bare_yes_from_another_question_is_not_said() -> None:
+    agent, _ = _agent("No. [1] A return label costs €5 in Ireland. [1]")
+    answer = _answer(agent.answer("what does a return label cost for cheques"))
+    assert "No." not in answer.text
+
+
+def test_true_sentence_from_evidence_that_is_beside_the_point_is_not_said() -> None:
+    agent, _ = _agent("It closes at 18:00. [2]")
+    answer = _answer(agent.answer("what does a return label cost in Ireland"))
+    assert answer.path is AnswerPath.EXTRACTIVE
+    assert "18:00" not in answer.text
+
+
 @pytest.mark.parametrize("mark", ["[9]", "[0] [7]", "[1] [99]"])
 def test_mark_of_evidence_that_was_never_shown_is_harmless(mark: str) -> None:
     agent, _ = _agent(f"A return label costs €5 in Ireland. {mark}")

@@ -38,7 +38,7 @@ def test_verbatim_sentence_is_always_supported_by_its_own_words(evidence: str, d
 
 @given(st.text(min_size=1, max_size=400), st.data())
 def test_verbatim_sentence_of_any_text_is_supported(evidence: str, data: st.DataObject) -> None:
-    found = [s for s in sentences(evidence) if tokens(s)]
+    found = [s for s in sentences(evidence) if any(t.key not in ("pleas", "also") for t in tokens(s))]
     assume(found)
     assert verify(data.draw(st.sampled_from(found)), evidence).supported
 

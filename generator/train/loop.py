@@ -11,9 +11,10 @@ import json
 import logging
 import math
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -46,18 +47,17 @@ def train(recipe: TrainRecipe, model: GPT2LMHeadModel, tokenizer: PreTrainedToke
     _record_run(recipe, packed)
     optimizers = make_optimizers(model, recipe)
     done = _resume(recipe, model, optimizers)
-    batches = planned_batches(recipe, packed)
-    for _ in range(done * recipe.accumulate):
-        next(batches)  # replays the draws; nothing is assembled
+    # The draws of the steps already done are replayed, but nothing is assembled.
+    batches = itertools.islice(planned_batches(recipe, packed), done * recipe.accumulate, None)
     writer = SummaryWriter(str(recipe.run / "curve"), purge_step=done)
     hidden_states = torch.compile(model.transformer) if recipe.compile else model.transformer
     pad, started = int(tokenizer.eos_token_id), time.monotonic()
-    for step in range(done, recipe.steps):
+    for step in range(done, recipe.last_step):
         torch.manual_seed(recipe.seed * 1_000_003 + step)  # dropout and shifted positions
         set_rates(optimizers, rate_at(step, recipe))
         total = 0.0
         for kind, length, rows in itertools.islice(batches, recipe.accumulate):
-            batch = make_batch(packed[_file(kind)], rows, length, pad, kind == ANSWERS)
+            batch = make_batch(packed[packed_name(kind)], rows, length, pad, kind == ANSWERS)
             loss = batch_loss(model, hidden_states, batch, recipe)
             (loss / recipe.accumulate).backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
             total += float(loss.detach()) / recipe.accumulate
@@ -65,9 +65,7 @@ def train(recipe: TrainRecipe, model: GPT2LMHeadModel, tokenizer: PreTrainedToke
         if not math.isfinite(total):
             raise TrainingDivergedError(f"loss {total} at step {step} of {recipe.steps}; lower the rates and run again")
         norm = float(torch.nn.utils.clip_grad_norm_(model.parameters(), recipe.clip))
-        for optimizer in optimizers:
-            optimizer.step()
-            optimizer.zero_grad(set_to_none=True)
+        _step(optimizers)
         if step % 20 == 0:
             pace = (step + 1 - done) * recipe.accumulate * recipe.batch_tokens / (time.monotonic() - started)
             logger.info("step %d loss %.3f norm %.2f tokens/s %.0f", step, total, norm, pace)
@@ -77,9 +75,7 @@ def train(recipe: TrainRecipe, model: GPT2LMHeadModel, tokenizer: PreTrainedToke
             states = [optimizer.state_dict() for optimizer in optimizers]
             save_checkpoint(recipe.run / "checkpoints", step + 1, {"model": model.state_dict(), "optimizers": states})
     writer.close()
-    model.save_pretrained(str(recipe.run / "model"))
-    tokenizer.save_pretrained(str(recipe.run / "model"))
-    return recipe.run / "model"
+    return _save_model(recipe.run / "model", model, tokenizer)
 
 
 def make_optimizers(model: GPT2LMHeadModel, recipe: TrainRecipe) -> list[torch.optim.Optimizer]:
@@ -106,7 +102,7 @@ def set_rates(optimizers: Iterable[torch.optim.Optimizer], share: float) -> None
 
 def is_due(step: int, every: int, recipe: TrainRecipe) -> bool:
     """True after every ``every``-th step and after the last."""
-    return (step + 1) % every == 0 or step + 1 == recipe.steps
+    return (step + 1) % every == 0 or step + 1 == recipe.last_step
 
 
 def rate_at(step: int, recipe: TrainRecipe) -> float:
@@ -122,7 +118,7 @@ def planned_batches(recipe: TrainRecipe, packed: dict[str, Packed]) -> Iterator[
     rng = np.random.default_rng(recipe.seed)
     kinds = sorted({kind for stage in recipe.stages for kind in stage.shares})
     seeds = enumerate(kinds, start=recipe.seed + 1)
-    plans = {k: batch_plan(packed[_file(k)], recipe.lengths, recipe.batch_tokens, seed) for seed, k in seeds}
+    plans = {k: batch_plan(packed[packed_name(k)], recipe.lengths, recipe.batch_tokens, seed) for seed, k in seeds}
     micro = 0
     while True:
         shares = recipe.stage(micro // recipe.accumulate).shares
@@ -133,8 +129,8 @@ def planned_batches(recipe: TrainRecipe, packed: dict[str, Packed]) -> Iterator[
         micro += 1
 
 
-def batch_loss(model: GPT2LMHeadModel, hidden_states: torch.nn.Module, batch: Batch, recipe: TrainRecipe) -> Tensor:
-    """Mean cross-entropy of the wanted targets; logits are computed for those places only."""
+def batch_loss(model: GPT2LMHeadModel, hidden_states: Callable[..., Any], batch: Batch, recipe: TrainRecipe) -> Tensor:
+    """Weighted mean cross-entropy of the wanted targets; logits are computed for those places only."""
     device = model.device
     tokens = torch.from_numpy(batch.tokens).to(device)
     targets = torch.from_numpy(batch.targets).to(device)
@@ -147,7 +143,9 @@ def batch_loss(model: GPT2LMHeadModel, hidden_states: torch.nn.Module, batch: Ba
     with torch.autocast(device.type, torch.bfloat16):
         states = hidden_states(input_ids=tokens, position_ids=positions, use_cache=False).last_hidden_state
         logits = model.lm_head(states[wanted])  # (n_wanted, vocabulary)
-    return functional.cross_entropy(logits.float(), targets[wanted])
+    weights = 1.0 + (recipe.choice_weight - 1.0) * torch.from_numpy(batch.is_choice).to(device)[wanted]
+    losses = functional.cross_entropy(logits.float(), targets[wanted], reduction="none")
+    return (losses * weights).sum() / weights.sum()
 
 
 @torch.no_grad()
@@ -178,7 +176,7 @@ def validate(model: GPT2LMHeadModel, packed: Packed, recipe: TrainRecipe, pad: i
     return {"loss": round(sum(losses) / len(losses), 4), "exact": round(exact / max(1, answers), 4)}
 
 
-def _file(kind: str) -> str:
+def packed_name(kind: str) -> str:
     return "grounded" if kind == ANSWERS else kind
 
 
@@ -212,6 +210,18 @@ def _resume(recipe: TrainRecipe, model: GPT2LMHeadModel, optimizers: Sequence[to
     for optimizer, stored in zip(optimizers, state["optimizers"], strict=True):
         optimizer.load_state_dict(stored)
     return done
+
+
+def _step(optimizers: Iterable[torch.optim.Optimizer]) -> None:
+    for optimizer in optimizers:
+        optimizer.step()
+        optimizer.zero_grad(set_to_none=True)
+
+
+def _save_model(folder: Path, model: GPT2LMHeadModel, tokenizer: PreTrainedTokenizerBase) -> Path:
+    model.save_pretrained(str(folder))
+    tokenizer.save_pretrained(str(folder))
+    return folder
 
 
 def _report(writer: SummaryWriter, step: int, figures: dict[str, float]) -> None:

@@ -58,11 +58,13 @@ def load_packed(path: Path) -> Packed:
 class Batch:
     """``tokens`` int64 (rows, length), padded at the end; ``targets`` the same shape, -100 where no loss is taken.
 
-    ``targets[i, t]`` is the token that should follow ``tokens[i, t]``.
+    ``targets[i, t]`` is the token that should follow ``tokens[i, t]``; ``is_choice`` marks the first of each answer,
+    the one that decides what to copy or to decline.
     """
 
     tokens: npt.NDArray[np.int64]
     targets: npt.NDArray[np.int64]
+    is_choice: npt.NDArray[np.bool_]
 
 
 def batch_plan(packed: Packed, lengths: Sequence[int], tokens: int, seed: int) -> Iterator[tuple[int, list[int]]]:
@@ -87,9 +89,11 @@ def make_batch(packed: Packed, rows: Sequence[int], length: int, pad: int, answe
     """Rows side by side; with ``answers_only`` the loss is taken on the answer and its end-of-text alone."""
     tokens = np.full((len(rows), length), pad, np.int64)
     targets = np.full((len(rows), length), -100, np.int64)
+    is_choice = np.zeros((len(rows), length), np.bool_)
     for at, i in enumerate(rows):
         row = packed.row(i)[:length].astype(np.int64)
         first = max(int(packed.answers[i]), 1) if answers_only else 1
         tokens[at, : len(row)] = row
         targets[at, first - 1 : len(row) - 1] = row[first:]
-    return Batch(tokens, targets)
+        is_choice[at, first - 1] = answers_only
+    return Batch(tokens, targets, is_choice)

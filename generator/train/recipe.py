@@ -55,6 +55,8 @@ class TrainRecipe(_Frozen):
     accumulate: int = 2
     lengths: tuple[int, ...] = (96, 128, 192, 256, 384, 512)
     stages: tuple[Stage, ...] = Field(min_length=1)
+    choice_weight: float = 1.0  # of the first token of an answer in the loss, where any other token weighs 1
+    stop_at: int | None = None  # end the run here, before its schedule ends
     copying_heads: bool = False  # see generator.train.copying
     shifted_positions: float = 0.0  # share of batches that start at random positions, so that all of them are learnt
     dropout: float = 0.0
@@ -63,6 +65,10 @@ class TrainRecipe(_Frozen):
     validation_batches: int = 12
     compile: bool = False
     threads: int = 2
+
+    @property
+    def last_step(self) -> int:
+        return self.steps if self.stop_at is None else min(self.steps, self.stop_at)
 
     def stage(self, step: int) -> Stage:
         return next((stage for stage in self.stages if step < stage.until), self.stages[-1])

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import difflib
 import os
-from collections.abc import Mapping
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
@@ -55,7 +54,6 @@ class Settings(BaseSettings):
     )
     log_level: str = Field(default="INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$", description="Least level logged.")
     log_json: bool = Field(default=False, description="Log JSON lines instead of text.")
-    fault_point: str = Field(default="", description="Name of the step at which tests let the process die.")
     api: ApiSettings = Field(default_factory=ApiSettings)
     ingest: IngestSettings = Field(default_factory=IngestSettings)
     retriever: RetrieverSettings = Field(default_factory=RetrieverSettings)
@@ -73,15 +71,14 @@ class Settings(BaseSettings):
         return self.database_url or f"sqlite:///{self.data_dir / 'answerdesk.db'}"
 
 
-def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
+def load_settings() -> Settings:
     """Read and check the environment.
 
     Raises:
         SettingsInvalid: an unknown name or a value out of range, with the nearest known name.
     """
-    names = os.environ if environment is None else environment
     known = setting_names()
-    unknown = [name for name in names if name.startswith(PREFIX) and name not in known]
+    unknown = [name for name in os.environ if name.startswith(PREFIX) and name not in known]
     if unknown:
         nearest = difflib.get_close_matches(unknown[0], known, n=1)
         hint = f"Did you mean {nearest[0]}?" if nearest else "`answerdesk doctor --settings` lists the known ones."

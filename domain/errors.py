@@ -12,7 +12,7 @@
     │   └── LeaseLost            another worker took the job over
     ├── NotAllowed               KeyUnknown (401), RoleTooLow (403)
     ├── Corrupt                  ArtifactCorrupt, QuoteMismatch: bytes are not what was written
-    └── Unavailable              ModelMissing, ModelUnsuitable, StorageBusy, StorageFull, ...: try again or mend the set-up
+    └── Unavailable              ModelMissing, ModelUnsuitable, StorageBusy, StorageFull: try again, or mend it
 
 Each message says what happened, with its numbers; ``remedy`` says what to do about it.
 """

@@ -2,8 +2,8 @@
 
     python -m benchmarks.first_run [--test] [--download]
 
-`--test` also times `make test` in the clone, `--download` adds up the packages that pip fetches. Needs git, make and the
-package index; writes benchmarks/results/first_run.json. The clone is of the last commit.
+`--test` also times `make test` in the clone, `--download` adds up the packages that pip fetches. Needs git, make and
+the package index; writes benchmarks/results/first_run.json. The clone is of the last commit.
 """
 
 from __future__ import annotations

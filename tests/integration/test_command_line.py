@@ -119,6 +119,31 @@ def test_deleted_document_is_not_answered_from_any_more(desk: CommandLine, folde
     assert "4 EUR" not in desk.facts("ask", question)["text"]
 
 
+def test_evaluation_judges_retrieval_and_answers_against_gold(desk: CommandLine, tmp_path: Path) -> None:
+    answerable = {
+        "id": "a",
+        "question": "How many days do I have to return a kettle?",
+        "evidence": [{"source": "returns.md", "quote": "within 45 days of delivery"}],
+        "facts": [["45 days"]],
+        "answerable": True,
+    }
+    unanswerable = {"id": "b", "question": "Who won the cup?", "evidence": [], "facts": [], "answerable": False}
+    queries = tmp_path / "queries.jsonl"
+    queries.write_text("\n".join(map(json.dumps, (answerable, unanswerable))), encoding="utf-8")
+    report = desk.facts("evaluate", str(queries), "--answers")
+    assert report["retrieval"]["recall@5"]["mean"] == 1.0
+    overall = report["answers"]["overall"]
+    assert [overall[name]["mean"] for name in ("answered_share", "refused_share", "facts")] == [1.0, 1.0, 1.0]
+
+
+def test_broken_line_of_golden_questions_is_named(desk: CommandLine, tmp_path: Path) -> None:
+    queries = tmp_path / "queries.jsonl"
+    queries.write_text('{"id": "a"}\n', encoding="utf-8")
+    done = desk.process("evaluate", str(queries))
+    assert done.returncode == 1
+    assert "queries.jsonl, line 1" in done.stderr
+
+
 def test_key_is_shown_once_and_revoked(desk: CommandLine) -> None:
     made = desk.facts("key", "create", "--role", "staff", "--label", "front desk")
     assert made["key"] not in desk.run("key", "list", "--json")

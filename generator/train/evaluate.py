@@ -1,7 +1,8 @@
 """Greedy answers on examples of unseen documents: ``python -m generator.train.evaluate MODEL EXAMPLES.jsonl [N]``.
 
 The model runs as it is served: converted with CTranslate2 to 8 bits. Gold answers come from the data sets, so a right
-sentence that the data set did not choose counts as wrong here.
+sentence that the data set did not choose counts as wrong here. With ``first`` as the model, the first sentence of the
+first piece of evidence is the answer to everything: the baseline that any model has to beat.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from typing import Any
 import ctranslate2
 from ctranslate2.converters import TransformersConverter
 
-from domain.text import words
+from domain.text import sentences, words
 from generator.prompt import REFUSAL, is_refusal, split_marked
 from generator.train.tokenizer import load_tokenizer
 
@@ -50,10 +51,11 @@ class Figures:
     refusal_recall: float
 
 
-def evaluate(model: Path, examples: Path, limit: int | None = None) -> dict[str, Figures]:
-    """Figures over all examples (``"all"``) and for each source."""
+def evaluate(model: Path | None, examples: Path, limit: int | None = None) -> dict[str, Figures]:
+    """Figures over all examples (``"all"``) and for each source; without a model those of ``first_sentence``."""
     rows = [json.loads(line) for line in examples.read_text(encoding="utf-8").splitlines()[:limit]]
-    completions = complete(model, [row["prompt"] for row in rows])
+    prompts = [row["prompt"] for row in rows]
+    completions = [first_sentence(prompt) for prompt in prompts] if model is None else complete(model, prompts)
     found: dict[str, Figures] = {}
     for source in ["all", *sorted({row["source"] for row in rows})]:
         pairs = [(r, c) for r, c in zip(rows, completions, strict=True) if source in ("all", r["source"])]
@@ -61,23 +63,35 @@ def evaluate(model: Path, examples: Path, limit: int | None = None) -> dict[str,
     return found
 
 
+def first_sentence(prompt: str) -> str:
+    """The first sentence of the first evidence, its heading left out as far as a colon tells."""
+    shown = dict(_EVIDENCE_LINE.findall(prompt)).get("1", "")
+    told = sentences(shown.rpartition(": ")[2])
+    return f" {told[0]} [1]" if told else " [0]"
+
+
 def complete(model: Path, prompts: Sequence[str]) -> list[str]:
-    """The greedy completion of each prompt."""
+    """The greedy completion of each prompt; a prompt too long for the context gets none, which counts as declining."""
     tokenizer = load_tokenizer(model)
-    end = tokenizer.eos_token
+    room = int(json.loads((model / "config.json").read_text(encoding="utf-8"))["n_positions"]) - _MAX_NEW_TOKENS
+    tokens = [tokenizer.convert_ids_to_tokens(tokenizer.encode(prompt)) for prompt in prompts]
+    fitting = [i for i, prompt in enumerate(tokens) if len(prompt) <= room]
     with tempfile.TemporaryDirectory() as holder:
         TransformersConverter(str(model)).convert(holder, quantization="int8", force=True)
         engine = ctranslate2.Generator(holder, device="cpu", compute_type="int8_float32", intra_threads=2)
         results = engine.generate_batch(
-            [tokenizer.convert_ids_to_tokens(tokenizer.encode(prompt)) for prompt in prompts],
+            [tokens[i] for i in fitting],
             max_batch_size=1024,
             batch_type="tokens",
             max_length=_MAX_NEW_TOKENS,
             sampling_topk=1,
             include_prompt_in_result=False,
-            end_token=end,
+            end_token=tokenizer.eos_token,
         )
-    return [tokenizer.decode(result.sequences_ids[0], skip_special_tokens=True) for result in results]
+    completions = [""] * len(prompts)
+    for i, result in zip(fitting, results, strict=True):
+        completions[i] = tokenizer.decode(result.sequences_ids[0], skip_special_tokens=True)
+    return completions
 
 
 def score(rows: Sequence[dict[str, Any]], completions: Sequence[str]) -> Figures:
@@ -130,6 +144,7 @@ def _share(part: float, whole: float) -> float:
 if __name__ == "__main__":
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     logging.getLogger("transformers").setLevel(logging.ERROR)
-    figures = evaluate(Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3]) if len(sys.argv) > 3 else None)
+    measured = None if sys.argv[1] == "first" else Path(sys.argv[1])
+    figures = evaluate(measured, Path(sys.argv[2]), int(sys.argv[3]) if len(sys.argv) > 3 else None)
     for source, values in figures.items():
         logger.info("%s %s", source, json.dumps(asdict(values)))

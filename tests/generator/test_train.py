@@ -256,3 +256,11 @@ def test_figures_tell_copying_choosing_and_refusing_apart() -> None:
     found = score(rows, ["Red lamps cost five euros. [1]", "[0]", "Blue lamps cost seven euros. [2]"])
     assert (found.copied, found.right_mark, found.refusal_recall, found.refusal_precision) == (0.5, 0.0, 0.5, 1.0)
     assert found.f1 == pytest.approx(token_f1("Red lamps cost five euros.", "Blue lamps cost six euros."), abs=1e-4)
+
+
+def test_shipped_checkpoint_is_small_and_fits_its_tokenizer() -> None:
+    folder = Path(__file__).parents[2] / "generator" / "models" / "answerdesk-gpt2"
+    assert sum(file.stat().st_size for file in folder.iterdir()) < 40_000_000
+    model = GPT2LMHeadModel.from_pretrained(str(folder))
+    assert model.config.vocab_size == len(AutoTokenizer.from_pretrained(str(folder)))
+    assert '"grounded": true' in (folder / "answerdesk.json").read_text(encoding="utf-8")

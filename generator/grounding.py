@@ -4,7 +4,7 @@ The composing model is trained to copy, so the rule can be strict and simple. A 
 same as one to three adjacent sentences of the passage (more where they are list items), token by token and in order.
 What may differ is only what cannot change the meaning: inflection, articles, punctuation, the spelling of a number,
 an amount or a negation, and a few polite words. Everything else is a claim of its own: another number or unit, a name,
-a swapped fact, a dropped condition, an added or lost ``not``.
+a swapped fact, a dropped condition, an added or lost ``not``, a question told as a fact, another end of a sentence.
 
 The cost is that a true paraphrase is refused. That costs a quotation in its place; the other mistake would cost trust.
 """
@@ -12,7 +12,7 @@ The cost is that a true paraphrase is refused. That costs a quotation in its pla
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 from enum import StrEnum
@@ -20,7 +20,7 @@ from enum import StrEnum
 from domain.text import Span, sentence_spans
 from generator.tokens import Token, is_same_word, tokens
 
-_FREE_WORDS = frozenset(("pleas", "also"))  # stems
+_FREE_WORDS = frozenset(("please", "also"))
 _NEGATIONS = frozenset(("not", "no", "never", "without", "nor", "neither", "none", "nobody", "noth", "hard", "non"))
 _CONDITIONS = frozenset(
     (
@@ -43,6 +43,9 @@ _CONDITIONS = frozenset(
 _MAX_ADJACENT = 3
 _MAX_LIST_ITEMS = 10
 _LIST_MARKS = "-*•|"
+_STOPS = ".!…。！｡"
+_QUESTION_MARKS = "?？"
+_CLOSING = "\"'”’)]」』）"
 
 
 class Reason(StrEnum):
@@ -57,6 +60,7 @@ class Reason(StrEnum):
     NEW_WORDS = "words that the passage does not say here"
     LEFT_OUT = "words of the passage that change the meaning were left out"
     ORDER = "the words stand in another order"
+    BOUNDARY = "a sentence ends elsewhere, or a question became a statement"
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,44 +76,72 @@ class Verdict:
     score: float
 
 
+@dataclass(frozen=True, slots=True)
+class _Wording:
+    """Tokens, and how the sentences among them end: after so many of them, with ``.``, ``?`` or nothing (an item)."""
+
+    tokens: list[Token]
+    ends: dict[int, str]
+
+
 def verify(sentence: str, evidence_text: str) -> Verdict:
     """Decide whether ``evidence_text`` proves ``sentence``; the shortest proving stretch wins.
 
     Both texts may hold line breaks; square and round brackets are the same, as in the prompt.
     """
-    said = _weighty(tokens(sentence))
-    if not said:
+    said = _joined([_read(span.of(sentence)) for span in sentence_spans(sentence)])
+    if not said.tokens:
         return Verdict(False, None, Reason.EMPTY, 0.0)
     best, likest = 0.0, None
     for span, shown in _stretches(evidence_text):
-        if _say_the_same(said, shown):
+        if _same_words(said, shown) and _same_ends(said.ends, shown.ends):
             return Verdict(True, span, Reason.SUPPORTED, 1.0)
-        if abs(len(shown) - len(said)) < len(said):
-            score = _likeness(said, shown)
+        if abs(len(shown.tokens) - len(said.tokens)) < len(said.tokens):
+            score = _likeness(said.tokens, shown.tokens)
             best, likest = (score, shown) if score > best else (best, likest)
-    return Verdict(False, None, _reason(said, likest or []), min(best, 0.99))
+    return Verdict(False, None, _reason(said, likest), min(best, 0.99))
 
 
-def _weighty(found: Sequence[Token]) -> list[Token]:
-    return [token for token in found if token.key not in _FREE_WORDS]
+def _read(sentence: str) -> _Wording:
+    found = [token for token in tokens(sentence) if token.raw.lower() not in _FREE_WORDS]
+    last = sentence.rstrip(_CLOSING)[-1:]
+    return _Wording(found, {len(found): "?" if last in _QUESTION_MARKS else "." if last in _STOPS else ""})
 
 
-def _stretches(text: str) -> Iterator[tuple[Span, list[Token]]]:
+def _joined(parts: Sequence[_Wording]) -> _Wording:
+    ends: dict[int, str] = {}
+    found: list[Token] = []
+    for part in parts:
+        found.extend(part.tokens)
+        if part.tokens:
+            ends.update({len(found): end for end in part.ends.values()})
+    return _Wording(found, ends)
+
+
+def _stretches(text: str) -> Iterator[tuple[Span, _Wording]]:
     """One sentence first, then two, and so on: the first proof found is the shortest."""
     spans = sentence_spans(text)
-    parsed = [_weighty(tokens(span.of(text))) for span in spans]
+    parsed = [_read(span.of(text)) for span in spans]
     is_item = [span.of(text)[0] in _LIST_MARKS or span.of(text)[-1] == ":" for span in spans]
     for size in range(1, min(len(spans), _MAX_LIST_ITEMS) + 1):
         for i in range(len(spans) - size + 1):
             if size <= _MAX_ADJACENT or all(is_item[i : i + size]):
-                yield (
-                    Span(spans[i].start, spans[i + size - 1].end),
-                    [token for sentence in parsed[i : i + size] for token in sentence],
-                )
+                yield Span(spans[i].start, spans[i + size - 1].end), _joined(parsed[i : i + size])
 
 
-def _say_the_same(said: Sequence[Token], shown: Sequence[Token]) -> bool:
-    return len(said) == len(shown) and all(map(is_same_word, said, shown))
+def _same_words(said: _Wording, shown: _Wording) -> bool:
+    return len(said.tokens) == len(shown.tokens) and all(map(is_same_word, said.tokens, shown.tokens))
+
+
+def _same_ends(said: Mapping[int, str], shown: Mapping[int, str]) -> bool:
+    """Full stops and question marks stay where they are; the items of a list may be told in one sentence."""
+    for place in said.keys() | shown.keys():
+        ours, theirs = said.get(place), shown.get(place)
+        if theirs is None or (ours is None and theirs):
+            return False
+        if "?" in (ours, theirs) and ours != theirs:
+            return False
+    return True
 
 
 def _likeness(said: Sequence[Token], shown: Sequence[Token]) -> float:
@@ -119,11 +151,15 @@ def _likeness(said: Sequence[Token], shown: Sequence[Token]) -> float:
     return sum(block.size for block in matcher.get_matching_blocks()) / len(said)
 
 
-def _reason(said: Sequence[Token], shown: Sequence[Token]) -> Reason:
+def _reason(said: _Wording, shown: _Wording | None) -> Reason:
     """The gravest difference from the likest stretch, for the receipt; the verdict does not depend on it."""
-    said_keys, shown_keys = Counter(t.key for t in said), Counter(t.key for t in shown)
+    if shown is None:
+        return Reason.NEW_WORDS
+    if _same_words(said, shown):
+        return Reason.BOUNDARY
+    said_keys, shown_keys = Counter(t.key for t in said.tokens), Counter(t.key for t in shown.tokens)
     added, lost = said_keys - shown_keys, shown_keys - said_keys
-    if not shown or sum(added.values()) > len(said) / 2:
+    if sum(added.values()) > len(said.tokens) / 2:
         return Reason.NEW_WORDS
     if any(key in _NEGATIONS for key in (*added, *lost)):
         return Reason.NEGATION
@@ -131,7 +167,7 @@ def _reason(said: Sequence[Token], shown: Sequence[Token]) -> Reason:
         return Reason.NUMBER
     if any(key in _CONDITIONS for key in (*added, *lost)):
         return Reason.CONDITION
-    if any(token.key in added and token.raw[:1].isupper() for token in said[1:]):
+    if any(token.key in added and token.raw[:1].isupper() for token in said.tokens[1:]):
         return Reason.NAME
     if added:
         return Reason.NEW_WORDS

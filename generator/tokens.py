@@ -17,7 +17,7 @@ import Stemmer
 _CURRENCIES = {
     **dict.fromkeys(("€", "eur", "euro", "euros"), "€"),
     **dict.fromkeys(("$", "usd", "dollar", "dollars"), "$"),
-    **dict.fromkeys(("£", "gbp", "pound", "pounds"), "£"),
+    **dict.fromkeys(("£", "gbp"), "£"),  # a pound is a weight as well
     **dict.fromkeys(("¥", "jpy", "yen"), "¥"),
     **dict.fromkeys(("chf", "franc", "francs"), "chf"),
 }
@@ -31,16 +31,21 @@ _TENS = {word: 10 * i for i, word in enumerate(_TENS_WORDS, start=2)}
 _IRREGULAR = {"won't": ("will", "not"), "cannot": ("can", "not"), "can't": ("can", "not"), "shan't": ("shall", "not")}
 _CLITICS = {"'ll": "will", "'re": "are", "'ve": "have", "'m": "am"}
 _ARTICLES = frozenset(("a", "an", "the"))
+_NAMES_IN_CAPITALS = frozenset(("us", "it", "who"))  # "ship to us" is not "ship to US"
 _LEXEME = re.compile(
     r"""
-    (?P<number> (?<![\w.,])[-−]?(?=\d)\d+(?:[.,]\d+)*(?![\w:]) )
+    (?P<number> (?<![\w.,])[-−–]?(?=\d)\d+(?:[.,]\d+)*(?![\w:]) )
     | (?P<word> [^\W_]+(?:[:.](?=\d)\d+)*(?:'[^\W\d_]+)* )
-    | (?P<symbol> [%°€$£¥+=<>≤≥~±/@#] )
+    | (?P<symbol> [^\w\s] )
     """,
     re.VERBOSE,
 )
 _CJK = re.compile(r"[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff]")
+# Of the punctuation, what can change the meaning. Symbols (₹, ✗, ≠) and combining vowel signs always can.
+_TELLING_PUNCTUATION = frozenset("%‰/@#&′″")
+_EMPTY_SYMBOLS = frozenset("|")  # between the cells of a table
 _CURLY = str.maketrans({"’": "'", "‘": "'", "ʼ": "'"})
+_MINUS = str.maketrans({"−": "-", "–": "-"})
 _stemmer = Stemmer.Stemmer("english")
 
 
@@ -61,26 +66,38 @@ class Token:
 def tokens(text: str) -> list[Token]:
     """Every token of ``text`` in order, with offsets into ``text`` itself. Punctuation and articles are left out.
 
-    A capital ``A`` counts as an article only where a sentence may begin: that of ``zone A`` is a name.
+    ``A`` counts as an article only before a word, a capital one only where a sentence may begin: that of ``zone A`` or
+    ``Zone: A; Price: 5`` is a name.
     """
     found: list[Token] = []
     plain = text.translate(_CURLY)
     for match in _LEXEME.finditer(plain):
         raw = text[match.start() : match.end()]
+        if match["symbol"] and not _is_telling(raw):
+            continue
         if _CJK.search(raw):
             found.extend(Token(c, c, match.start() + i, match.start() + i + 1) for i, c in enumerate(raw))
             continue
         lowered = raw.lower().translate(_CURLY)
-        if lowered in _ARTICLES and (raw != "A" or _may_begin(plain, match.start())):
+        if lowered in _ARTICLES and _is_article(plain, match):
             continue
         keys = [_number_key(lowered)] if match["number"] else _word_keys(lowered)
         found.extend(Token(key, raw, match.start(), match.end()) for key in keys)
     return _join_amounts(_join_number_words(found))
 
 
-def _may_begin(text: str, start: int) -> bool:
-    before = text[:start].rstrip()[-1:]
-    return not before or not (before.isalnum() or before == ",")
+def _is_telling(symbol: str) -> bool:
+    category = unicodedata.category(symbol)
+    is_symbol = category[0] in "SM" and category != "Sk" and symbol not in _EMPTY_SYMBOLS
+    return is_symbol or symbol in _TELLING_PUNCTUATION
+
+
+def _is_article(text: str, match: re.Match[str]) -> bool:
+    if len(match.group()) > 1:
+        return True
+    before = text[: match.start()].rstrip()[-1:]
+    may_begin = not before or not (before.isalnum() or before == ",")
+    return text[match.end() : match.end() + 1].isspace() and (match.group() == "a" or may_begin)
 
 
 @lru_cache(maxsize=50_000)
@@ -94,6 +111,8 @@ def is_same_word(a: Token, b: Token) -> bool:
     if a.key != b.key:
         return False
     first, second = a.raw.lower(), b.raw.lower()
+    if first in _NAMES_IN_CAPITALS and a.raw.isupper() != b.raw.isupper():
+        return False
     return first == second or not first.isalpha() or not second.isalpha() or bool(_lemmas(first) & _lemmas(second))
 
 
@@ -134,15 +153,16 @@ def _word_keys(word: str) -> list[str]:
 
 def _number_key(raw: str) -> str:
     """``#`` and the value in one spelling; a comma before exactly three digits groups thousands, else it is a point."""
-    digits = raw.replace("−", "-")
+    digits = raw.translate(_MINUS)
     if re.fullmatch(r"-?\d{1,3}(?:,\d{3})+(?:\.\d+)?", digits):
         digits = digits.replace(",", "")
     elif re.fullmatch(r"-?\d{1,3}(?:\.\d{3}){2,}(?:,\d+)?|-?\d{1,3}\.\d{3},\d+", digits):
         digits = digits.replace(".", "").replace(",", ".")
     elif re.fullmatch(r"-?\d+,\d+", digits):
         digits = digits.replace(",", ".")
-    if not re.fullmatch(r"-?(?:0|[1-9]\d*)(?:\.\d+)?", digits):
-        return f"#{digits}"  # a version, a date with points, a telephone number: compared as written
+    is_plain = re.fullmatch(r"-?(?:0|[1-9]\d*)(?:\.\d+)?", digits)
+    if not is_plain or re.fullmatch(r"-?[1-9]\d{0,2}\.\d{3}", raw):
+        return f"#{digits}"  # a version, a date, a telephone number, 1.000 (one or a thousand?): compared as written
     return f"#{Decimal(digits).normalize():f}"
 
 
@@ -178,22 +198,22 @@ def _join_amounts(found: list[Token]) -> list[Token]:
     while i < len(found):
         token, after = found[i], found[i + 1] if i + 1 < len(found) else None
         currency = _CURRENCIES.get(token.raw.lower())
-        if currency and after and after.is_number and not _is_unit_of_previous(joined):
+        if after and currency and after.is_number:
             joined.append(Token(after.key + currency, f"{token.raw}{after.raw}", token.start, after.end))
             i += 2
-            continue
-        unit = _unit(after) if token.is_number and after else ""
-        if after and unit:
-            joined.append(Token(token.key + unit, f"{token.raw} {after.raw}", token.start, after.end))
+        elif after and token.is_number and _unit(after) and not _leads(found, i + 1):
+            joined.append(Token(token.key + _unit(after), f"{token.raw} {after.raw}", token.start, after.end))
             i += 2
-            continue
-        joined.append(token)
-        i += 1
+        else:
+            joined.append(token)
+            i += 1
     return joined
 
 
-def _is_unit_of_previous(joined: list[Token]) -> bool:
-    return bool(joined) and joined[-1].is_number and joined[-1].key[-1:].isdecimal()
+def _leads(found: list[Token], i: int) -> bool:
+    """True for the sign of ``2 €5 vouchers``, which belongs to the number that it touches, not to the one before."""
+    touches_next = i + 1 < len(found) and found[i].end == found[i + 1].start and found[i + 1].is_number
+    return touches_next and found[i - 1].end < found[i].start
 
 
 def _unit(token: Token) -> str:

@@ -30,7 +30,8 @@ def content_words(text: str) -> list[Token]:
     """The words that say what a question is about, in order and without repeats (by stem)."""
     found: dict[str, Token] = {}
     for token in tokens(text):
-        if token.raw.lower() not in _EMPTY and (len(token.raw) > 1 or not token.raw.isascii() or token.is_number):
+        is_letter = token.raw.isascii() and len(token.raw) == 1 and not token.is_number
+        if token.raw.lower() not in _EMPTY and not is_letter and any(c.isalnum() for c in token.raw):
             found.setdefault(token.key, token)
     return list(found.values())
 

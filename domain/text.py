@@ -19,6 +19,22 @@ _ABBREVIATIONS = frozenset((
 # fmt: on
 # These are abbreviations only before a number: "No." is more often an answer, "min." a unit at the end.
 _ABBREVIATIONS_BEFORE_NUMBER = frozenset(("art", "fig", "max", "min", "no", "nr", "p", "pp", "tel"))
+# "J. Smith" is a name; in "zone A. Lamps" and "plan B. The ..." a sentence ends. What stands before the letter tells,
+# or a next word that begins sentences and no surname.
+_LABELLED = re.compile(
+    r"""\b(?:annex|appendix|bay|block|box|building|button|category|class|exhibit|figure|floor|form|gate|grade|group|hall|
+    key|level|line|model|option|part|plan|platform|point|position|rating|room|route|row|section|series|side|size|step|
+    table|tariff|terminal|tier|type|variant|version|vitamin|zone)s?:?\s+(?:[A-Z](?:,|\s+and|\s+or|\s+to)?\s+)*$""",
+    re.VERBOSE | re.IGNORECASE,
+)
+# fmt: off
+_OPENERS = frozenset((
+    "after", "all", "an", "and", "any", "as", "at", "before", "both", "but", "by", "each", "every", "for", "from",
+    "he", "her", "his", "how", "however", "if", "in", "is", "it", "its", "no", "not", "on", "only", "or", "our",
+    "please", "she", "since", "so", "the", "their", "then", "there", "these", "they", "this", "those", "to", "unless",
+    "until", "we", "what", "when", "where", "which", "while", "who", "with", "without", "yes", "you", "your",
+))
+# fmt: on
 _CJK_STOPS = "。！？｡"
 # A Latin stop ends a sentence only before white space or the end; a CJK stop always does.
 _BOUNDARY = re.compile(
@@ -95,11 +111,21 @@ def _is_abbreviation(text: str, match: re.Match[str]) -> bool:
         return False
     before = text[max(0, match.start() - 12) : match.start()]
     last_word = before.split()[-1] if before.split() else ""
-    single_initial = len(last_word) == 1 and last_word.isalpha() and last_word.isupper() and last_word != "I"
-    list_number = last_word.isdigit() and text[: match.start()].rpartition("\n")[2].strip() == last_word
+    single_capital = len(last_word) == 1 and last_word.isalpha() and last_word.isupper() and last_word != "I"
+    line_start = text.rfind("\n", 0, match.start()) + 1
+    list_number = last_word.isdigit() and text[line_start : match.start()].strip() == last_word
+    if single_capital:
+        return _is_initial(text, match)
     if last_word.lower() in _ABBREVIATIONS_BEFORE_NUMBER:
-        return text[match.end() :].lstrip()[:1].isdigit()
-    return single_initial or list_number or last_word.lower().lstrip("(\"'") in _ABBREVIATIONS
+        return text[match.end() : match.end() + 40].lstrip()[:1].isdigit()
+    return list_number or last_word.lower().lstrip("(\"'") in _ABBREVIATIONS
+
+
+def _is_initial(text: str, match: re.Match[str]) -> bool:
+    letter_at = match.start() - 1
+    following = _WORD.match(text[match.end() : match.end() + 40].lstrip())
+    begins_sentence = following is not None and following.group().lower() in _OPENERS and following.group().istitle()
+    return not begins_sentence and not _LABELLED.search(text[max(0, letter_at - 40) : letter_at])
 
 
 def _append_trimmed(spans: list[Span], text: str, start: int, end: int) -> None:

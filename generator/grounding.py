@@ -61,6 +61,7 @@ class Reason(StrEnum):
     LEFT_OUT = "words of the passage that change the meaning were left out"
     ORDER = "the words stand in another order"
     BOUNDARY = "a sentence ends elsewhere, or a question became a statement"
+    CONTEXT = "proven, but its heading or the sentence after it changes what it says"
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,8 @@ from domain.chat import (
 )
 from domain.documents import ScoredPassage
 from domain.ids import new_id, sha256_hex
-from domain.text import Span
+from domain.text import Span, sentences
+from generator.coherence import heading_denies, standing_alone
 from generator.courtesy import Courtesy, FixedPhrase
 from generator.grounding import Reason, verify
 from generator.tokens import tokens
@@ -37,6 +38,7 @@ class Turn:
         self.citations: list[Citation] = []
         self.dropped: list[dict[str, object]] = []
         self.proven = 0
+        self._told: list[tuple[str, Span]] = []
         self._said: set[tuple[str, ...]] = set()
         self._seconds: defaultdict[str, float] = defaultdict(float)
         self._started = time.perf_counter()
@@ -44,7 +46,8 @@ class Turn:
     def emit(self, text: str, proofs: Sequence[ScoredPassage]) -> Iterator[TurnEvent]:
         """Say ``text`` if one of ``proofs`` supports it, tried in order; otherwise note why not. A repeat is skipped.
 
-        The mark points at the supporting sentences themselves, not at the whole passage.
+        What the sentence cannot do without (``generator.coherence``) is said with it, in the document's own words. The
+        mark points at the supporting sentences themselves, not at the whole passage.
         """
         text = " ".join(text.split())
         key = tuple(token.key for token in tokens(text))
@@ -55,13 +58,31 @@ class Turn:
         for n, hit in enumerate(proofs):
             with self.timed("verify"):
                 verdict = verify(text, hit.passage.text)
-            if verdict.supported and verdict.span is not None:
+            whole = None
+            if verdict.span is not None and not _denied(text, hit):
+                whole = standing_alone(hit.passage.text, verdict.span)
+            if verdict.span is not None and whole is not None:
                 self._said.add(key)
-                self.proven += 1
-                yield from self._cite(text, hit, verdict.span)
+                yield from self._tell(text, hit, verdict.span, whole)
                 return
-            reason = verdict.reason if n == 0 else reason
+            if n == 0:
+                reason = Reason.CONTEXT if verdict.supported else verdict.reason
         self.dropped.append({"text": text, "reason": reason.value})
+
+    def _tell(self, text: str, hit: ScoredPassage, span: Span, whole: Span) -> Iterator[TurnEvent]:
+        passage = hit.passage
+        told = [known for passage_id, known in self._told if passage_id == passage.passage_id]
+        if any(known.start <= span.start and span.end <= known.end for known in told):
+            self.dropped.append({"text": text, "reason": "said already"})
+            return
+        start = whole.start
+        if self._told and self._told[-1][0] == passage.passage_id and self._told[-1][1].end <= span.start:
+            start = max(start, self._told[-1][1].end)  # the sentence leans on what was said just now
+        lead, tail = passage.text[start : span.start].split(), passage.text[span.end : whole.end].split()
+        cited = Span(start if lead else span.start, whole.end)
+        self._told.append((passage.passage_id, cited))
+        self.proven += 1
+        yield from self._cite(" ".join([*lead, text, *tail]), hit, cited)
 
     def say(self, phrase: FixedPhrase | Courtesy) -> Iterator[TurnEvent]:
         """Say a fixed phrase, which claims nothing and carries no mark."""
@@ -123,6 +144,11 @@ class Turn:
         sentence = Sentence(text, (citation.n,))
         self.sentences.append(sentence)
         yield SentenceVerified(sentence)
+
+
+def _denied(text: str, hit: ScoredPassage) -> bool:
+    headings = hit.passage.heading_path[-1:] if hit.passage.question is None else ()
+    return any(heading_denies(heading, sentence) for heading in headings for sentence in sentences(text))
 
 
 def _marked(sentence: Sentence) -> str:

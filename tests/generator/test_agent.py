@@ -346,3 +346,46 @@ def test_nothing_unproven_is_ever_said(completion: str) -> None:
     for sentence in answer.sentences:
         assert sentence.citations
         assert " ".join(words(sentence.text)) in evidence
+
+
+TERMS = (
+    "Points are worth €4. They cannot be paid out in cash. Classes are free. However, you bring your own wire. "
+    "Delivery on Sundays? No. We deliver from Monday to Friday."
+)
+TERMS_ONLY = [_passage("terms", TERMS)]
+
+
+@pytest.mark.parametrize(
+    ("composed", "said"),
+    [
+        ("They cannot be paid out in cash. [1]", "Points are worth €4. They cannot be paid out in cash. [1]"),
+        ("Classes are free. [1]", "Classes are free. However, you bring your own wire. [1]"),
+        (
+            "Classes are free. [1] However, you bring your own wire. [1]",
+            "Classes are free. However, you bring your own wire. [1]",
+        ),
+        ("Delivery on Sundays? [1]", "Delivery on Sundays? No. [1]"),
+        (
+            "Points are worth €4. [1] They cannot be paid out in cash. [1]",
+            "Points are worth €4. [1] They cannot be paid out in cash. [2]",
+        ),
+    ],
+)
+def test_half_a_thought_is_said_with_its_other_half(composed: str, said: str) -> None:
+    agent, _ = _agent(composed, searcher=WordSearcher(TERMS_ONLY))
+    answer = _answer(agent.answer("points cash classes delivery sundays"))
+    assert answer.path is AnswerPath.GENERATED
+    assert answer.text == said
+    assert all(TERMS[c.start_char : c.end_char] == c.quote for c in answer.citations)
+
+
+def test_item_under_a_denying_heading_is_not_said_as_a_fact() -> None:
+    passage = Passage(
+        "p-w", "w", 1, 0, 0, 44, "Damage from a fall.\nLamps are not insured.", ("Warranty", "What we do not cover")
+    )
+    searcher = WordSearcher([StoredPassage(passage, "shop", "w.md", "W")])
+    for composed in ("Damage from a fall. [1]", "Damage from a fall. Lamps are not insured. [1]"):
+        agent, _ = _agent(composed, searcher=searcher)
+        answer = _answer(agent.answer("do you cover damage from a fall"))
+        assert answer.path is not AnswerPath.GENERATED
+        assert "Damage from a fall." not in answer.text

@@ -1,0 +1,58 @@
+"""What has to be said along with a proven sentence, because alone it would say something else.
+
+``It cannot be paid out in cash.`` is about whatever stood before it, ``Helmets are free.`` is half of the truth when
+the next sentence opens with ``However``, and under ``What is not covered`` a plain sentence means its opposite.
+"""
+
+from __future__ import annotations
+
+import re
+
+from domain.text import Span, sentence_spans
+
+_MAX_BACK = 2
+_MAX_FORWARD = 2
+_QUESTION = re.compile(r"[?？][\"'”’)\]」』）]*$")
+_LEANS_BACK = re.compile(
+    r"(?:it|its|they|their|them|he|she|otherwise|however|but|except|instead|then|in (?:this|that) case|"
+    r"(?:after|before|for|from|of|to|with) (?:this|that|these|those|it|them)[ ,]|"
+    r"(?:this|that|these|those) (?:is|are|was|were|can|cannot|may|must|will|would|does|do|has|have|also|only|"
+    r"applies|apply|costs?|takes?|includes?|means?))\b",
+    re.IGNORECASE,
+)
+_RESTRICTS = re.compile(
+    r"(?:but|however|except|(?:this|that|it|they) (?:do(?:es)? not|do(?:es)?n['’]t|only) appl\w+|"
+    r"not (?:for|in|on|if|when)|only (?:if|when))\b",
+    re.IGNORECASE,
+)
+# "What to do if it does not light" heads advice; "What we do not repair" heads a list of what is denied.
+_DENIES = re.compile(
+    r"(?!.*\b(?:if|when|happens|to do)\b)(?:what|which|things|items|goods|products)\b.*"
+    r"(?:\b(?:not|never|cannot)\b|n['’]t\b)|"
+    r"(?:not|never) \w+(?:ed|able|ible)\b|exclu(?:ded|sions?)\b|exceptions?\b",
+    re.IGNORECASE,
+)
+_NEGATION = re.compile(r"\b(?:no|not|never|none|nothing|cannot|without|except|exclud\w+)\b|n['’]t\b", re.IGNORECASE)
+
+
+def standing_alone(text: str, span: Span) -> Span | None:
+    """The smallest stretch around ``span`` (whole sentences of ``text``) that can be said alone; None when none can.
+
+    At most two sentences are added on either side.
+    """
+    spans = sentence_spans(text)
+    shown = [s.of(text) for s in spans]
+    first = next(i for i, s in enumerate(spans) if s.end > span.start)
+    last = max(i for i, s in enumerate(spans) if s.start < span.end)
+    for _ in range(_MAX_BACK):
+        if first > 0 and (_LEANS_BACK.match(shown[first]) or _QUESTION.search(shown[first - 1])):
+            first -= 1
+    for _ in range(_MAX_FORWARD):
+        if last + 1 < len(spans) and (_QUESTION.search(shown[last]) or _RESTRICTS.match(shown[last + 1])):
+            last += 1
+    return None if _QUESTION.search(shown[last]) else Span(spans[first].start, spans[last].end)
+
+
+def heading_denies(heading: str, sentence: str) -> bool:
+    """True when the heading turns the sentence into its opposite, which it does not show by itself."""
+    return bool(_DENIES.match(heading)) and not _NEGATION.search(sentence)

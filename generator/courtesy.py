@@ -18,12 +18,20 @@ _THANKS = (
     r"(?:thanks?|thank you|thx|cheers|ta|many thanks|much appreciated)"
     r"(?: you| so much| very much| a lot| again| for (?:your|the) (?:help|reply|answer|time)| that(?:'s| is) all)*"
 )
+_HELPED = r"(?:that (?:really )?(?:helps|helped|was helpful|answers (?:it|my question)|is all i needed))"
+_THANKS = rf"(?:{_THANKS}(?:,? {_HELPED})?|{_HELPED}(?:,? {_THANKS})?)"
+_IDENTITY = (
+    r"(?:am i (?:talking|speaking|chatting) (?:to|with) |are you )(?:really |actually |just )?"
+    r"(?:an? )?(?:(?:real |live )?(?:robot|bot|chatbot|ai|machine|computer|program|human(?: being)?|person)"
+    r"(?: or (?:an? )?(?:(?:real |live )?(?:robot|bot|chatbot|ai|machine|computer|human(?: being)?|person)))?)"
+)
 _GOODBYE = r"(?:bye|goodbye|bye bye|good night|see you|see ya|have a (?:nice|good|great) (?:day|evening|weekend|one))"
 _PERSON = (
     r"(?:(?:real|live|actual|human) )?(?:person|human(?: being)?|agent|representative|rep|advisor|adviser|operator|"
     r"(?:support |service )?(?:staff|colleague|employee)|member of (?:staff|your team)|somebody|someone|manager|people)"
 )
 _HANDOFF = re.compile(
+    rf"(?<!\bdo )(?<!n't want to )(?<!not want to )"
     rf"\b(?:talk|speak|chat|connect(?: me)?|transfer(?: me)?|put me through|pass me (?:on|over)|hand me over|get me|"
     rf"i (?:want|need|would like|'d like)|give me|escalate(?: this| me)?)\b(?: (?:to|with|on|directly|now))*"
     rf"(?: (?:a|an|the|some|your|another))? {_PERSON}\b(?! (?:else )?(?:who|to|that|for)\b)"
@@ -44,6 +52,7 @@ class Courtesy(Enum):
     GREETING = FixedPhrase("Hello! What would you like to know?")
     THANKS = FixedPhrase("You are welcome. Is there anything else you would like to know?")
     GOODBYE = FixedPhrase("Goodbye, and all the best.")
+    IDENTITY = FixedPhrase("I am a program, not a person, and I answer from our documents.")
     HANDOFF = FixedPhrase("Of course, I am handing you over to a person.")
     REFUSAL = FixedPhrase("I could not find a reliable answer to this in our documents.")
     PRIVATE = FixedPhrase("I answer from our documents only and see no orders, accounts or personal data.")
@@ -59,7 +68,12 @@ def recognise(message: str) -> Courtesy | None:
     )
     if _HANDOFF.search(plain):
         return Courtesy.HANDOFF
-    for pattern, courtesy in ((_THANKS, Courtesy.THANKS), (_GOODBYE, Courtesy.GOODBYE), (_GREETING, Courtesy.GREETING)):
+    for pattern, courtesy in (
+        (_THANKS, Courtesy.THANKS),
+        (_GOODBYE, Courtesy.GOODBYE),
+        (_GREETING, Courtesy.GREETING),
+        (rf"(?:{_GREETING}{_FILLER},? )?{_IDENTITY}", Courtesy.IDENTITY),
+    ):
         if re.fullmatch(rf"{pattern}{_FILLER}(?:,? {_GOODBYE})?(?: how are you(?: doing| today)*)?", plain):
             return courtesy
     return None

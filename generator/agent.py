@@ -64,7 +64,7 @@ class Agent:
         return self._turn(self.validate(question), tuple(history), collection)
 
     def _turn(self, question: str, history: Sequence[ChatMessage], collection: str | None) -> Iterator[TurnEvent]:
-        turn = Turn()
+        turn = Turn(question)
         recognised = courtesy.recognise(question)
         if recognised is not None:
             yield from self._courtesy(recognised, turn)

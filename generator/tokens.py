@@ -46,7 +46,6 @@ _TELLING_PUNCTUATION = frozenset("%‰/@#&′″")
 _EMPTY_SYMBOLS = frozenset("|")  # between the cells of a table
 _CURLY = str.maketrans({"’": "'", "‘": "'", "ʼ": "'"})
 _MINUS = str.maketrans({"−": "-", "–": "-"})
-_stemmer = Stemmer.Stemmer("english")
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +102,8 @@ def _is_article(text: str, match: re.Match[str]) -> bool:
 @lru_cache(maxsize=50_000)
 def stem(word: str) -> str:
     """The Snowball stem of a lower-case word."""
-    return str(_stemmer.stemWord(unicodedata.normalize("NFKC", word)))
+    # A stemmer must not be shared between threads, and a new one takes two microseconds.
+    return str(Stemmer.Stemmer("english").stemWord(unicodedata.normalize("NFKC", word)))
 
 
 def is_same_word(a: Token, b: Token) -> bool:

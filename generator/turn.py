@@ -24,16 +24,21 @@ from domain.chat import (
 from domain.documents import ScoredPassage
 from domain.ids import new_id, sha256_hex
 from domain.text import Span, sentences
-from generator.coherence import heading_denies, standing_alone
+from generator.coherence import heading_denies, is_negated, standing_alone
 from generator.courtesy import Courtesy, FixedPhrase
 from generator.grounding import Reason, verify
 from generator.tokens import tokens
 
 
 class Turn:
-    """Collects sentences, citations and timings; yields the event of each as it happens."""
+    """Collects sentences, citations and timings; yields the event of each as it happens.
 
-    def __init__(self) -> None:
+    Args:
+        question: the customer's message; one that asks what is denied may be answered from under a denying heading.
+    """
+
+    def __init__(self, question: str = "") -> None:
+        self._asks_what_is_denied = is_negated(question)
         self.sentences: list[Sentence] = []
         self.citations: list[Citation] = []
         self.dropped: list[dict[str, object]] = []
@@ -59,7 +64,7 @@ class Turn:
             with self.timed("verify"):
                 verdict = verify(text, hit.passage.text)
             whole = None
-            if verdict.span is not None and not _denied(text, hit):
+            if verdict.span is not None and (self._asks_what_is_denied or not _denied(text, hit)):
                 whole = standing_alone(hit.passage.text, verdict.span)
             if verdict.span is not None and whole is not None:
                 self._said.add(key)
@@ -78,8 +83,9 @@ class Turn:
         start = whole.start
         if self._told and self._told[-1][0] == passage.passage_id and self._told[-1][1].end <= span.start:
             start = max(start, self._told[-1][1].end)  # the sentence leans on what was said just now
-        lead, tail = passage.text[start : span.start].split(), passage.text[span.end : whole.end].split()
-        cited = Span(start if lead else span.start, whole.end)
+        before = passage.text[start : span.start]
+        cited = Span(span.start - len(before.lstrip()), whole.end)
+        lead, tail = before.split(), passage.text[span.end : whole.end].split()
         self._told.append((passage.passage_id, cited))
         self.proven += 1
         yield from self._cite(" ".join([*lead, text, *tail]), hit, cited)

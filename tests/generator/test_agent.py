@@ -349,8 +349,8 @@ def test_nothing_unproven_is_ever_said(completion: str) -> None:
 
 
 TERMS = (
-    "Points are worth €4. They cannot be paid out in cash. Classes are free. However, you bring your own wire. "
-    "Delivery on Sundays? No. We deliver from Monday to Friday."
+    "Points are worth €4. They cannot be paid out in cash. They cannot be sold. Classes are free. "
+    "However, you bring your own wire. Delivery on Sundays? No. We deliver from Monday to Friday."
 )
 TERMS_ONLY = [_passage("terms", TERMS)]
 
@@ -359,6 +359,10 @@ TERMS_ONLY = [_passage("terms", TERMS)]
     ("composed", "said"),
     [
         ("They cannot be paid out in cash. [1]", "Points are worth €4. They cannot be paid out in cash. [1]"),
+        (
+            "Points are worth €4. [1] They cannot be sold. [1]",
+            "Points are worth €4. [1] They cannot be paid out in cash. They cannot be sold. [2]",
+        ),
         ("Classes are free. [1]", "Classes are free. However, you bring your own wire. [1]"),
         (
             "Classes are free. [1] However, you bring your own wire. [1]",
@@ -376,7 +380,7 @@ def test_half_a_thought_is_said_with_its_other_half(composed: str, said: str) ->
     answer = _answer(agent.answer("points cash classes delivery sundays"))
     assert answer.path is AnswerPath.GENERATED
     assert answer.text == said
-    assert all(TERMS[c.start_char : c.end_char] == c.quote for c in answer.citations)
+    assert all(TERMS[c.start_char : c.end_char] == c.quote == c.quote.strip() for c in answer.citations)
 
 
 def test_item_under_a_denying_heading_is_not_said_as_a_fact() -> None:
@@ -389,3 +393,5 @@ def test_item_under_a_denying_heading_is_not_said_as_a_fact() -> None:
         answer = _answer(agent.answer("do you cover damage from a fall"))
         assert answer.path is not AnswerPath.GENERATED
         assert "Damage from a fall." not in answer.text
+    agent, _ = _agent("Damage from a fall. [1]", searcher=searcher)
+    assert _answer(agent.answer("what is not covered, damage from a fall?")).text == "Damage from a fall. [1]"

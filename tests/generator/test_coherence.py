@@ -28,6 +28,22 @@ def test_whole_thought(sentence: str, whole: str | None) -> None:
     assert (found.of(TEXT) if found else None) == whole
 
 
+def test_item_of_a_list_comes_with_what_introduces_it() -> None:
+    text = "Hello.\n\nWe do not repair:\n\nlamps of glass\n\nlamps of others\n\nAsk us. We answer."
+    at = text.index("lamps of others")
+    found = standing_alone(text, Span(at, at + 15))
+    assert found is not None
+    assert found.of(text) == "We do not repair:\n\nlamps of glass\n\nlamps of others"
+    at = text.index("We answer.")
+    assert standing_alone(text, Span(at, at + 10)) == Span(at, at + 10)
+
+
+def test_item_too_far_from_an_intro_that_denies_it_is_not_said() -> None:
+    text = "We do not repair:\n\n" + "\n\n".join(f"lamp number {n} of the second series" for n in range(20))
+    assert standing_alone(text, Span(len(text) - 10, len(text))) is None
+    assert standing_alone(text.replace("do not ", ""), Span(len(text) - 30, len(text) - 7)) is not None
+
+
 @pytest.mark.parametrize(
     ("heading", "sentence", "denies"),
     [

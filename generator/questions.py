@@ -31,11 +31,12 @@ def validate(question: str, max_chars: int) -> str:
     Raises:
         QuestionInvalid: empty, longer than ``max_chars``, or without a single letter.
     """
-    if len(question) > max_chars:
+    # Normalising may lengthen a text (U+0958 becomes two characters), and the search has a limit too.
+    text = normalise(question).strip() if len(question) <= max_chars else question
+    if len(text) > max_chars:
         raise QuestionInvalid(
-            f"The question has {len(question)} characters, the limit is {max_chars}.", "Ask it in fewer words."
+            f"The question has {len(text)} characters, the limit is {max_chars}.", "Ask it in fewer words."
         )
-    text = normalise(question).strip()
     if not text:
         raise QuestionInvalid("The question is empty.", "Type a question.")
     if not _LETTER.search(text):

@@ -64,3 +64,8 @@ def test_unusable_question_is_refused_with_a_remedy(question: str) -> None:
 
 def test_question_in_another_script_is_accepted() -> None:
     assert validate("営業時間は？", 50) == "営業時間は？"
+
+
+def test_question_that_grows_beyond_the_limit_when_normalised_is_too_long() -> None:
+    with pytest.raises(QuestionInvalid, match="80 characters"):
+        validate("\u0958" * 40, 50)

@@ -30,15 +30,22 @@ def content_words(text: str) -> list[Token]:
     """The words that say what a question is about, in order and without repeats (by stem)."""
     found: dict[str, Token] = {}
     for token in tokens(text):
-        is_letter = token.raw.isascii() and len(token.raw) == 1 and not token.is_number
-        if token.raw.lower() not in _EMPTY and not is_letter and any(c.isalnum() for c in token.raw):
+        if token.raw.lower() in _EMPTY and not _is_label(token):
+            continue
+        if any(c.isalnum() for c in token.raw) and (len(token.raw) > 1 or not token.raw.isalpha() or _is_label(token)):
             found.setdefault(token.key, token)
     return list(found.values())
 
 
 def stems(text: str) -> frozenset[str]:
     """Every token key of ``text`` and the stems of hyphenated words' parts, to look words up in."""
-    return frozenset(token.key for token in tokens(text)) | {stem(word.lower()) for word in words(text)}
+    parts = {stem(word.lower()) for word in words(text) if len(word) > 1 or not word.isascii()}
+    return frozenset(token.key for token in tokens(text)) | parts
+
+
+def _is_label(token: Token) -> bool:
+    """The letter of ``zone A``, and any character of a script that needs no more than one for a word."""
+    return len(token.raw) == 1 and (not token.raw.isascii() or (token.raw.isupper() and token.raw != "I"))
 
 
 def leading_words(text: str, n: int) -> list[str]:

@@ -28,6 +28,12 @@ def test_whole_thought(sentence: str, whole: str | None) -> None:
     assert (found.of(TEXT) if found else None) == whole
 
 
+def test_any_other_comes_with_what_it_is_other_than() -> None:
+    text = "We deliver to Norway. We do not deliver to any other country."
+    at = text.index("We do not")
+    assert standing_alone(text, Span(at, len(text))) == Span(0, len(text))
+
+
 def test_item_of_a_list_comes_with_what_introduces_it() -> None:
     text = "Hello.\n\nWe do not repair:\n\nlamps of glass\n\nlamps of others\n\nAsk us. We answer."
     at = text.index("lamps of others")

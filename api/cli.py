@@ -8,7 +8,7 @@ import typer
 
 from api import console_output as output
 from api.commands import evaluation, index, knowledge, operations, serving
-from domain.errors import AlreadyRunning, AnswerdeskError
+from domain.errors import AlreadyRunning, AnswerdeskError, InvalidInput
 
 app = typer.Typer(
     help="The support agent that never says what it cannot prove.",
@@ -32,6 +32,10 @@ app.add_typer(operations.database, name="db")
 app.add_typer(operations.sample, name="sample")
 
 
+class FileUnusable(InvalidInput):
+    title = "File or folder unusable"
+
+
 def main() -> None:
     """Entry point: an error of ours becomes two lines on standard error, never a traceback."""
     try:
@@ -41,6 +45,11 @@ def main() -> None:
         sys.exit(3)
     except AnswerdeskError as error:
         output.problem(error)
+        sys.exit(1)
+    except OSError as error:
+        if error.filename is None:
+            raise
+        output.problem(FileUnusable(f"{error.filename}: {error.strerror}.", "Check the path and its permissions."))
         sys.exit(1)
 
 

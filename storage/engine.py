@@ -20,13 +20,16 @@ from alembic.config import Config
 from sqlalchemy import Connection, Engine, event, select, text
 from sqlalchemy import create_engine as sqlalchemy_create_engine
 from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError
 
+from domain.errors import SettingsInvalid
 from storage.transactions import WRITES, reading, writing
 
 _log = logging.getLogger(__name__)
 
 BUSY_SECONDS = 5.0
 _WAL_FIX = (3, 51, 3)
+_URL_REMEDY = "Use postgresql://USER:PASSWORD@HOST/NAME, or leave it unset for SQLite."
 _MIGRATIONS = Path(__file__).parent / "migrations"
 _UPGRADE_LOCK = 0x616E7364  # any constant; names the PostgreSQL advisory lock of the schema upgrade
 
@@ -36,13 +39,19 @@ def create_database_engine(url: str, busy_seconds: float = BUSY_SECONDS) -> Engi
 
     A statement waits ``busy_seconds`` for another writer's lock, then StorageBusy is raised.
     ``hide_parameters`` keeps document text and customers' words out of error messages and logs.
+
+    Raises:
+        SettingsInvalid: not a URL, or of another database. The message leaves it out: it may hold a password.
     """
-    parsed = make_url(url)
+    try:
+        parsed = make_url(url)
+    except (ArgumentError, ValueError) as error:
+        raise SettingsInvalid("The database URL cannot be read.", _URL_REMEDY) from error
     if parsed.get_backend_name() == "sqlite":
         return _create_sqlite_engine(parsed, busy_seconds)
     if parsed.get_backend_name() == "postgresql":
         return _create_postgres_engine(parsed.set(drivername="postgresql+psycopg"), busy_seconds)
-    raise ValueError(f"Database {parsed.get_backend_name()!r} is not supported; use sqlite or postgresql.")
+    raise SettingsInvalid(f"Database {parsed.get_backend_name()!r} is not supported.", _URL_REMEDY)
 
 
 def sqlite_has_wal_fix(engine: Engine) -> bool:

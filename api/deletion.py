@@ -6,6 +6,7 @@ from api.bootstrap import Services
 from domain.documents import Document
 
 _PAGE = 1000
+_ABANDONED_AFTER = 3600.0  # seconds; an upload enters its document right after its blob
 
 
 def delete_document(services: Services, document_id: str) -> Document:
@@ -14,7 +15,7 @@ def delete_document(services: Services, document_id: str) -> Document:
         DocumentNotFound
     """
     document = services.documents.delete(document_id)
-    _drop_blob(services, document.sha256)
+    drop_blob(services, document.sha256)
     return document
 
 
@@ -23,8 +24,23 @@ def delete_collection(services: Services, collection: str) -> int:
     hashes = _blob_hashes(services, collection)
     deleted = services.documents.delete_collection(collection)
     for sha256 in hashes:
-        _drop_blob(services, sha256)
+        drop_blob(services, sha256)
     return deleted
+
+
+def drop_blob(services: Services, sha256: str) -> None:
+    """Delete uploaded bytes unless a document's newest version has them."""
+    # An upload of the same bytes at this very moment can lose its blob; its document then fails and says so.
+    if not services.documents.is_blob_used(sha256):
+        services.blobs.delete(sha256)
+
+
+def sweep(services: Services) -> None:
+    """Remove what killed processes left: half-written files and folders, and bytes whose document was never entered."""
+    services.blobs.sweep()
+    services.artifacts.sweep()
+    for sha256 in services.blobs.list_older(_ABANDONED_AFTER):
+        drop_blob(services, sha256)
 
 
 def _blob_hashes(services: Services, collection: str) -> set[str]:
@@ -34,9 +50,3 @@ def _blob_hashes(services: Services, collection: str) -> set[str]:
         hashes.update(document.sha256 for document in page)
         offset += len(page)
     return hashes
-
-
-def _drop_blob(services: Services, sha256: str) -> None:
-    # An upload of the same bytes at this very moment can lose its blob; its document then fails and says so.
-    if not services.documents.is_blob_used(sha256):
-        services.blobs.delete(sha256)

@@ -3,32 +3,20 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
-from dataclasses import dataclass
-from pathlib import PurePosixPath
 
 from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
 
 from api.bootstrap import Services
 from api.errors import RequestMalformed, RequestTooLarge
-from api.uploads import safe_collection, safe_source
+from api.uploads import Upload, enter_upload, safe_collection, safe_source
 from domain.documents import Document
-from domain.errors import FileTooLarge, InvalidInput
+from domain.errors import InvalidInput
 from domain.jobs import Job
-from ingest.parsers import detect_media_type
-from storage.blobs import StagedBlob
 
-_MAX_FIELDS = 10
 _MAX_FIELD_BYTES = 1024
 _MAX_OVERHEAD_BYTES = 256 * 1024  # boundaries, part headers and form fields of one request
 _MEDIA_TYPE = "multipart/form-data"
-
-
-@dataclass(slots=True)
-class _File:
-    source: str
-    blob: StagedBlob
-    media_type: str = ""
 
 
 class UploadReceiver:
@@ -49,11 +37,11 @@ class UploadReceiver:
         self._services = services
         self._settings = services.settings
         self._stack = ExitStack()
-        self._files: list[_File] = []
-        self._fields: dict[str, bytearray] = {}
+        self._files: list[Upload] = []
+        self._collection: bytearray | None = None
         self._header_name, self._header_value = bytearray(), bytearray()
         self._disposition = ""
-        self._target: _File | bytearray | None = None
+        self._target: Upload | bytearray | None = None
         self._complete = False
         self._parser = _parser(self, boundary)
 
@@ -90,19 +78,11 @@ class UploadReceiver:
             raise RequestMalformed("The form data ended before its closing boundary.", "Send the upload again.")
         if not self._files:
             raise InvalidInput("The request holds no file.", "Send at least one form field named file.")
-        collection = safe_collection(self._field("collection", "default"))
-        hashes = [file.blob.commit() for file in self._files]
-        return [
-            self._services.documents.accept_upload(
-                collection=collection,
-                source=file.source,
-                title=PurePosixPath(file.source).stem,
-                media_type=file.media_type,
-                size_bytes=file.blob.size_bytes,
-                sha256=sha256,
-            )
-            for file, sha256 in zip(self._files, hashes, strict=True)
-        ]
+        given = b"default" if self._collection is None else self._collection
+        collection = safe_collection(given.decode("utf-8", "replace"))
+        for file in self._files:
+            file.blob.commit()
+        return [enter_upload(self._services, file, collection) for file in self._files]
 
     # The parser's callbacks, in the order in which they come.
 
@@ -131,21 +111,21 @@ class UploadReceiver:
             self._target = self._begin_field(name)
 
     def on_part_data(self, data: bytes, start: int, end: int) -> None:
-        if isinstance(self._target, _File):
-            self._write(self._target, data[start:end])
+        if isinstance(self._target, Upload):
+            self._target.write(data[start:end], self._settings.ingest.max_file_bytes)
         elif self._target is not None:
             if len(self._target) + end - start > _MAX_FIELD_BYTES:
                 raise RequestTooLarge(f"A form field is larger than {_MAX_FIELD_BYTES} bytes.", "Shorten it.")
             self._target += data[start:end]
 
     def on_part_end(self) -> None:
-        if isinstance(file := self._target, _File):
-            file.media_type = detect_media_type(file.source, file.blob.head)
+        if isinstance(self._target, Upload):
+            self._target.detect_type()
 
     def on_end(self) -> None:
         self._complete = True
 
-    def _begin_file(self, name: str, filename: str) -> _File:
+    def _begin_file(self, name: str, filename: str) -> Upload:
         if name != "file":
             raise InvalidInput(f"A file came in the form field {name[:50]!r}.", "Send files in fields named file.")
         limit = self._settings.api.max_upload_files
@@ -154,28 +134,17 @@ class UploadReceiver:
         source = safe_source(filename)
         if any(file.source == source for file in self._files):
             raise InvalidInput(f"Two files of the request are named {source}.", "Rename one, or send it by itself.")
-        file = _File(source, self._stack.enter_context(self._services.blobs.stage()))
+        file = Upload(source, self._stack.enter_context(self._services.blobs.stage()))
         self._files.append(file)
         return file
 
     def _begin_field(self, name: str) -> bytearray:
-        if name not in ("collection",) or name in self._fields or len(self._fields) == _MAX_FIELDS:
+        if name != "collection" or self._collection is not None:
             raise InvalidInput(
                 f"The form field {name[:50]!r} is unknown or came twice.", "Send file (repeatable) and collection."
             )
-        return self._fields.setdefault(name, bytearray())
-
-    def _write(self, file: _File, data: bytes) -> None:
-        limit = self._settings.ingest.max_file_bytes
-        if file.blob.size_bytes + len(data) > limit:
-            raise FileTooLarge(
-                f"{file.source} is larger than {limit / 2**20:.4g} MB.",
-                "Split it, or raise ANSWERDESK_INGEST__MAX_FILE_BYTES.",
-            )
-        file.blob.write(data)
-
-    def _field(self, name: str, default: str) -> str:
-        return self._fields[name].decode("utf-8", "replace") if name in self._fields else default
+        self._collection = bytearray()
+        return self._collection
 
 
 def _parser(receiver: UploadReceiver, boundary: bytes) -> MultipartParser:

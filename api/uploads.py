@@ -3,56 +3,84 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
 from api.bootstrap import Services
-from domain.documents import Document, DuplicatePolicy
-from domain.errors import EmptyFile, FileTooLarge, InvalidInput
+from api.deletion import drop_blob
+from domain.documents import Document
+from domain.errors import FileTooLarge, InvalidInput
 from domain.jobs import Job
 from domain.text import normalise
 from ingest.parsers import detect_media_type
+from storage.blobs import StagedBlob
 
 _MAX_SOURCE_CHARS = 200
 _MAX_COLLECTION_CHARS = 64
 _BIDI_CONTROLS = dict.fromkeys([*range(0x202A, 0x202F), *range(0x2066, 0x206A), 0x200E, 0x200F])
 
 
+@dataclass(slots=True)
+class Upload:
+    """A file on its way in. ``source`` is its safe name; ``media_type`` is known once every byte has arrived."""
+
+    source: str
+    blob: StagedBlob
+    media_type: str = ""
+
+    def write(self, data: bytes, limit: int) -> None:
+        """
+        Raises:
+            FileTooLarge: it would grow beyond ``limit`` bytes.
+            StorageFull
+        """
+        if self.blob.size_bytes + len(data) > limit:
+            raise FileTooLarge(
+                f"{self.source} is larger than {limit / 2**20:.4g} MB.",
+                "Split it, or raise ANSWERDESK_INGEST__MAX_FILE_BYTES.",
+            )
+        self.blob.write(data)
+
+    def detect_type(self) -> None:
+        """
+        Raises:
+            EmptyFile, UnsupportedFileType, DocumentUnreadable
+        """
+        self.media_type = detect_media_type(self.source, self.blob.head)
+
+
 def store_upload(
-    services: Services,
-    source: str,
-    chunks: Iterable[bytes],
-    collection: str,
-    policy: DuplicatePolicy = DuplicatePolicy.REPLACE,
+    services: Services, source: str, chunks: Iterable[bytes], collection: str
 ) -> tuple[Document, Job | None]:
     """Store one file and queue its ingestion; the job is None when these bytes are already known under this name.
 
     Raises:
-        FileTooLarge, EmptyFile, UnsupportedFileType, DuplicateDocument: nothing of the file is kept.
+        FileTooLarge, EmptyFile, UnsupportedFileType: nothing of the file is kept.
     """
-    source = safe_source(source)
     collection = safe_collection(collection)
-    limit = services.settings.ingest.max_file_bytes
-    with services.blobs.stage() as staged:
+    with services.blobs.stage() as blob:
+        upload = Upload(safe_source(source), blob)
         for chunk in chunks:
-            if staged.size_bytes + len(chunk) > limit:
-                raise FileTooLarge(
-                    f"{source} is larger than {limit / 2**20:.0f} MB.",
-                    "Split it, or raise ANSWERDESK_INGEST__MAX_FILE_BYTES.",
-                )
-            staged.write(chunk)
-        if staged.size_bytes == 0:
-            raise EmptyFile(f"{source} has no bytes.", "Upload the file again; it may have been saved while open.")
-        media_type = detect_media_type(source, staged.head)
-        sha256 = staged.commit()
-        return services.documents.accept_upload(
-            collection=collection,
-            source=source,
-            title=PurePosixPath(source).stem,
-            media_type=media_type,
-            size_bytes=staged.size_bytes,
-            sha256=sha256,
-            policy=policy,
-        )
+            upload.write(chunk, services.settings.ingest.max_file_bytes)
+        upload.detect_type()
+        blob.commit()
+        return enter_upload(services, upload, collection)
+
+
+def enter_upload(services: Services, upload: Upload, collection: str) -> tuple[Document, Job | None]:
+    """Enter a file whose blob is committed; the bytes of the version that it replaces are not kept."""
+    replaced = services.documents.get_by_source(collection, upload.source)
+    accepted = services.documents.accept_upload(
+        collection=collection,
+        source=upload.source,
+        title=PurePosixPath(upload.source).stem,
+        media_type=upload.media_type,
+        size_bytes=upload.blob.size_bytes,
+        sha256=upload.blob.sha256,
+    )
+    if replaced is not None:
+        drop_blob(services, replaced.sha256)
+    return accepted
 
 
 def safe_source(name: str) -> str:
@@ -79,6 +107,13 @@ def safe_collection(name: str) -> str:
 
 
 def read_chunks(path: Path, chunk_bytes: int = 1 << 20) -> Iterable[bytes]:
-    with path.open("rb") as file:
-        while chunk := file.read(chunk_bytes):
-            yield chunk
+    """
+    Raises:
+        InvalidInput: the file cannot be read.
+    """
+    try:
+        with path.open("rb") as file:
+            while chunk := file.read(chunk_bytes):
+                yield chunk
+    except OSError as error:
+        raise InvalidInput(f"{path} cannot be read: {error.strerror}.", "Check its permissions.") from error

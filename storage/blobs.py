@@ -5,8 +5,9 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
@@ -99,6 +100,16 @@ class BlobStore:
     def delete(self, sha256: str) -> None:
         """A missing blob is fine."""
         self.path(sha256).unlink(missing_ok=True)
+
+    def list_older(self, seconds: float) -> list[str]:
+        """Blobs that were last written more than ``seconds`` ago."""
+        before = time.time() - seconds
+        found = []
+        for path in self._root.glob("??/*"):
+            with suppress(FileNotFoundError):  # deleted meanwhile
+                if _SHA256.fullmatch(path.name) and path.stat().st_mtime < before:
+                    found.append(path.name)
+        return found
 
     def sweep(self) -> int:
         """Remove parts that killed processes left; returns how many. Uploads in progress are not touched."""

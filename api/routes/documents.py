@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Query, Request
@@ -26,6 +27,7 @@ from api.schemas import (
     UploadView,
 )
 from domain.documents import Document, DocumentStatus
+from domain.errors import FileTooLarge
 from domain.jobs import Job
 
 router = APIRouter()
@@ -34,13 +36,16 @@ router = APIRouter()
 @router.post("/v1/documents", status_code=202, dependencies=[FOR_STAFF])
 async def upload(request: Request, services: ServicesDep) -> UploadView:
     with UploadReceiver(services, request.headers.get("content-type", "")) as receiver:
-        _refuse_declared_size(request, receiver.max_bytes)
-        received = 0
-        async for chunk in request.stream():
-            received += len(chunk)
-            if received > receiver.max_bytes:
-                raise _too_large(receiver.max_bytes)
-            await run_in_threadpool(receiver.feed, chunk)
+        declared = _declared_size(request)
+        if declared is not None and declared > receiver.max_bytes:
+            raise _too_large(receiver.max_bytes)
+        chunks = request.stream()
+        try:
+            await _receive(chunks, receiver)
+        except (FileTooLarge, RequestTooLarge):
+            if declared is not None:
+                await _read_rest(chunks)
+            raise
         accepted = await run_in_threadpool(receiver.accept)
     return UploadView(documents=[_accepted(document, job) for document, job in accepted])
 
@@ -107,10 +112,24 @@ def _accepted(document: Document, job: Job | None) -> AcceptedDocument:
     )
 
 
-def _refuse_declared_size(request: Request, limit: int) -> None:
+async def _receive(chunks: AsyncIterator[bytes], receiver: UploadReceiver) -> None:
+    received = 0
+    async for chunk in chunks:
+        received += len(chunk)
+        if received > receiver.max_bytes:
+            raise _too_large(receiver.max_bytes)
+        await run_in_threadpool(receiver.feed, chunk)
+
+
+async def _read_rest(chunks: AsyncIterator[bytes]) -> None:
+    """Or a browser that is still sending would see a broken connection instead of the reason."""
+    async for _ in chunks:
+        pass
+
+
+def _declared_size(request: Request) -> int | None:
     declared = request.headers.get("content-length", "")
-    if declared.isdecimal() and int(declared) > limit:
-        raise _too_large(limit)
+    return int(declared) if declared.isdecimal() else None
 
 
 def _too_large(limit: int) -> RequestTooLarge:

@@ -107,6 +107,24 @@ def test_upload_without_length_is_cut_off_at_the_limit_and_leaves_nothing(shared
     assert _stored_files(shared_desk) == []
 
 
+def test_too_large_file_of_a_declared_length_is_read_to_its_end_so_that_the_reason_arrives(shared_desk: Desk) -> None:
+    """A browser that is still sending when the connection closes shows a network error instead of the reason."""
+    pieces = [b'--b\r\nContent-Disposition: form-data; name="file"; filename="big.txt"\r\n\r\n', *([b"x" * 1000] * 200)]
+    sent = 0
+
+    async def body() -> AsyncIterator[bytes]:
+        nonlocal sent
+        for piece in pieces:
+            sent += len(piece)
+            yield piece
+
+    length, content_type = sum(map(len, pieces)), "multipart/form-data; boundary=b"
+    status, _ = anyio.run(
+        lambda: call_app(shared_desk, "POST", "/v1/documents", body(), content_type, **{"content-length": str(length)})
+    )
+    assert (status, sent) == (413, length)
+
+
 def test_upload_that_breaks_off_is_400_and_leaves_nothing(shared_desk: Desk, caplog: pytest.LogCaptureFixture) -> None:
     async def half() -> AsyncIterator[bytes]:
         yield b'--b\r\nContent-Disposition: form-data; name="file"; filename="half.txt"\r\n\r\nhalf of it'
@@ -241,6 +259,12 @@ def test_deleted_document_is_gone_from_search_text_and_disk(desk: Desk) -> None:
     assert desk.customer("GET", f"{address}/text").status_code == 404
     assert _stored_files(desk) == []
     assert desk.staff("DELETE", address).status_code == 200
+
+
+def test_replaced_version_leaves_no_bytes_behind(desk: Desk) -> None:
+    desk.ingest(("returns.md", RETURNS))
+    [newer] = desk.ingest(("returns.md", RETURNS + b"\nNow with a ribbon."))
+    assert [path.name for path in _stored_files(desk)] == [newer["sha256"]]
 
 
 def test_bytes_that_another_document_has_too_stay(desk: Desk) -> None:

@@ -106,10 +106,15 @@ def test_other_origins_get_no_cors_headers_unless_named(open_desk: OpenDesk) -> 
 
 
 async def call_app(
-    desk: Desk, method: str, path: str, chunks: AsyncIterator[bytes], content_type: str = "application/json"
+    desk: Desk,
+    method: str,
+    path: str,
+    chunks: AsyncIterator[bytes],
+    content_type: str = "application/json",
+    **more: str,
 ) -> tuple[int, bytes]:
-    """One request straight into the application, its body in chunks and without Content-Length."""
-    headers = {"host": "127.0.0.1", "content-type": content_type, **desk.headers(AccessRole.STAFF)}
+    """One request straight into the application, its body in chunks and without Content-Length unless given."""
+    headers = {"host": "127.0.0.1", "content-type": content_type, **desk.headers(AccessRole.STAFF), **more}
     scope = {
         "type": "http",
         "asgi": {"version": "3.0", "spec_version": "2.3"},

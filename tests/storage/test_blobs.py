@@ -106,6 +106,16 @@ def test_a_sweep_removes_what_a_killed_process_left_but_not_an_upload_in_progres
     assert blobs.sweep() == 0
 
 
+def test_old_blobs_are_listed_by_when_they_were_last_written(blobs: BlobStore) -> None:
+    with blobs.stage() as staged:
+        staged.write(b"once")
+        sha256 = staged.commit()
+    assert blobs.list_older(60) == []
+    assert blobs.list_older(-60) == [sha256]
+    with blobs.stage():
+        assert blobs.list_older(-60) == [sha256]
+
+
 def test_sweeping_before_the_first_upload_is_fine(blobs: BlobStore) -> None:
     assert blobs.sweep() == 0
 

@@ -12,15 +12,13 @@ from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
 
 from api.auth import require_declared_roles
-from api.bootstrap import Services, build_services
+from api.bootstrap import Services
 from api.errors import add_error_handlers
 from api.hosts import accepted_hosts
 from api.limits import AnswerSlots
-from api.logs import configure_logging
 from api.metrics import Metrics
 from api.middleware import SECURITY_HEADERS, BodyLimit, HostGuard, RequestFrame
 from api.routes import completions, conversations, documents, generations, health, pages, search
-from api.settings import load_settings
 from api.startup import Startup
 
 _UPLOADS = frozenset((("POST", "/v1/documents"),))
@@ -46,13 +44,6 @@ def create_app(services: Services) -> FastAPI:
     _add_middleware(app, services)
     add_error_handlers(app, SECURITY_HEADERS)
     return app
-
-
-def app_from_environment() -> FastAPI:
-    """Factory for servers that start several processes."""
-    settings = load_settings()
-    configure_logging(settings)
-    return create_app(build_services(settings))
 
 
 @asynccontextmanager

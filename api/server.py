@@ -7,6 +7,8 @@ held by the server. When the server dies, however it dies, the pipe closes and t
 from __future__ import annotations
 
 import logging
+import multiprocessing
+import os
 import signal
 import socket
 import subprocess
@@ -21,12 +23,16 @@ from uvicorn.supervisors import Multiprocess
 
 from api.bootstrap import build_services
 from api.hosts import is_loopback
+from api.logs import configure_logging
 from api.main import create_app
-from api.settings import Settings
+from api.settings import Settings, load_settings
 from domain.errors import SettingsInvalid, Unavailable
 
 logger = logging.getLogger(__name__)
 
+OnStarted = Callable[[int], None]  # is given the port
+
+_CHILD_SECONDS = 120  # an HTTP process answers nothing while it imports torch, and uvicorn would kill it after 5 s
 _WORKER_COMMAND = (sys.executable, "-m", "api.cli", "worker", "--until-stdin-closes")
 
 
@@ -49,9 +55,9 @@ def require_free_port(host: str, port: int) -> None:
             ) from error
 
 
-def require_safe_binding(host: str, has_staff_key: bool) -> None:
-    """A server that others can reach must have a key first: the first one is printed on a loopback start."""
-    if not is_loopback(host) and not has_staff_key:
+def require_safe_binding(host: str, has_key: bool) -> None:
+    """A server that others can reach must have a staff or admin key: the first is printed on a loopback start."""
+    if not is_loopback(host) and not has_key:
         raise SettingsInvalid(
             f"{host} can be reached from other machines and no staff key exists yet.",
             "Run `answerdesk key create --role admin` first.",
@@ -88,7 +94,10 @@ class WorkerSupervisor:
     def _keep_alive(self) -> None:
         while not self._stopping.is_set():
             started = time.monotonic()
-            self._process = subprocess.Popen(self._command, stdin=subprocess.PIPE)  # noqa: S603 - our own command
+            # A process group of its own: Ctrl-C in the terminal is the server's, which then stops the worker itself.
+            self._process = subprocess.Popen(  # noqa: S603 - our own command
+                self._command, stdin=subprocess.PIPE, process_group=0
+            )
             code = self._process.wait()
             if self._process.stdin is not None:
                 self._process.stdin.close()
@@ -101,21 +110,52 @@ class WorkerSupervisor:
 class _Server(uvicorn.Server):
     """Says when it listens, and tells the application before it waits for open streams to end."""
 
-    def __init__(self, config: uvicorn.Config, app: FastAPI, on_started: Callable[[], None]) -> None:
+    def __init__(self, config: uvicorn.Config, app: FastAPI, on_started: OnStarted) -> None:
         super().__init__(config)
         self._app = app
         self._on_started = on_started
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
-        self._on_started()
+        if self.started:
+            self._on_started(self.servers[0].sockets[0].getsockname()[1])
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         self._app.state.draining.set()
         await super().shutdown(sockets)
 
 
-def run_server(settings: Settings, *, workers: int, with_worker: bool, on_started: Callable[[], None]) -> None:
+class _Processes(Multiprocess):
+    """Says when the first of its HTTP processes listens."""
+
+    def __init__(self, config: uvicorn.Config, on_started: OnStarted) -> None:
+        super().__init__(config, [config.bind_socket()])
+        self._on_started = on_started
+        self._has_started = False
+
+    def keep_subprocess_alive(self) -> None:
+        super().keep_subprocess_alive()
+        if not self._has_started and any(process.is_ready() for process in self.processes):
+            self._has_started = True
+            self._on_started(self.sockets[0].getsockname()[1])
+
+
+def app_of_child() -> FastAPI:
+    """What each of several HTTP processes serves. It stops when its parent does, however that dies."""
+    settings = load_settings()
+    configure_logging(settings)
+    threading.Thread(target=_stop_with_parent, name="parent-watch", daemon=True).start()
+    return create_app(build_services(settings))
+
+
+def _stop_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os.kill(os.getpid(), signal.SIGTERM)
+
+
+def run_server(settings: Settings, *, workers: int, with_worker: bool, on_started: OnStarted) -> None:
     """Serve until SIGINT or SIGTERM. ``workers`` are HTTP processes; ``with_worker`` adds the one job process."""
     # uvicorn raises the signal again once it has shut down; it must not end the process before the worker is stopped.
     signal.signal(signal.SIGTERM, lambda *_: None)
@@ -124,9 +164,7 @@ def run_server(settings: Settings, *, workers: int, with_worker: bool, on_starte
         supervisor.start()
     try:
         if workers > 1:
-            config = _uvicorn_config(settings, "api.main:app_from_environment", workers)
-            on_started()
-            Multiprocess(config, sockets=[config.bind_socket()]).run()
+            _Processes(_uvicorn_config(settings, "api.server:app_of_child", workers), on_started).run()
         else:
             app = create_app(build_services(settings))
             _Server(_uvicorn_config(settings, app, 1), app, on_started).run()
@@ -148,4 +186,5 @@ def _uvicorn_config(settings: Settings, app: FastAPI | str, workers: int) -> uvi
         access_log=False,  # a URL may hold what a customer typed
         server_header=False,
         timeout_graceful_shutdown=settings.api.shutdown_seconds,
+        timeout_worker_healthcheck=_CHILD_SECONDS,
     )

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import hmac
 import secrets
-from datetime import datetime
+from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, Engine, RowMapping, insert, or_, select, update
+from sqlalchemy import Connection, Engine, RowMapping, delete, insert, or_, select, update
 
 from domain.access import AccessRole, ApiKey
 from domain.errors import KeyNotFound
@@ -19,6 +19,7 @@ KEY_MARK = "ad_"
 _SECRET_BYTES = 32
 _PREFIX_CHARS = 8
 MAX_LISTED = 1000
+_KEEP_EXPIRED = timedelta(days=1)
 
 
 class KeyStore:
@@ -28,7 +29,10 @@ class KeyStore:
         self._engine = engine
 
     def create(self, role: AccessRole, label: str, expires_at: datetime | None = None) -> tuple[ApiKey, str]:
-        """A new key and its plaintext, ``ad_`` and 43 URL-safe characters, which is stored nowhere."""
+        """A new key and its plaintext, ``ad_`` and 43 URL-safe characters, which is stored nowhere.
+
+        One that expires makes room first: keys that expired more than a day ago are forgotten.
+        """
         secret = secrets.token_urlsafe(_SECRET_BYTES)
         plaintext = KEY_MARK + secret
         with writing(self._engine) as connection:
@@ -43,6 +47,8 @@ class KeyStore:
                 "created_at": now,
                 "expires_at": expires_at,
             }
+            if expires_at is not None:
+                connection.execute(delete(api_keys).where(api_keys.c.expires_at < now - _KEEP_EXPIRED))
             connection.execute(insert(api_keys).values(**row))
         return key, plaintext
 
@@ -79,11 +85,11 @@ class KeyStore:
             connection.execute(statement.values(revoked_at=database_time(connection)))
             return _find(connection, key.key_id)
 
-    def has_any(self, role: AccessRole) -> bool:
-        """True if a valid key of exactly this role exists."""
+    def has_any(self, *roles: AccessRole) -> bool:
+        """True if a valid key of exactly one of these roles exists."""
         with reading(self._engine) as connection:
             now = database_time(connection)
-            rows = connection.execute(select(api_keys).where(api_keys.c.role == role)).mappings()
+            rows = connection.execute(select(api_keys).where(api_keys.c.role.in_(roles))).mappings()
             return any(_is_valid(row, now) for row in rows)
 
 

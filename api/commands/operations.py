@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Annotated
 
 import typer
@@ -44,10 +45,14 @@ def list_keys(as_json: JsonOption = False) -> None:
         output.emit_json({"keys": [KeyView.from_domain(key).model_dump(mode="json") for key in rows]})
         return
     output.table(
-        ("prefix", "role", "label", "created", "revoked"),
-        [(k.prefix, k.role, k.label, f"{k.created_at:%Y-%m-%d %H:%M}", "yes" if k.revoked_at else "") for k in rows],
+        ("prefix", "role", "label", "created", "expires", "revoked"),
+        [(k.prefix, k.role, k.label, *map(_minute, (k.created_at, k.expires_at, k.revoked_at))) for k in rows],
         empty="No keys yet: `answerdesk key create --role staff`.",
     )
+
+
+def _minute(moment: datetime | None) -> str:
+    return f"{moment:%Y-%m-%d %H:%M}" if moment else ""
 
 
 @keys.command("revoke")
@@ -74,7 +79,7 @@ def install() -> None:
 
 @sample.command("remove")
 def remove() -> None:
-    """Delete the sample shop's documents."""
+    """Delete the sample shop's documents; what you replaced or added in its collection stays."""
     with open_services() as services:
         output.say(f"{remove_sample(services)} documents deleted.")
 

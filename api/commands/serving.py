@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 import threading
@@ -10,11 +11,11 @@ from typing import Annotated
 import typer
 
 from api import console_output as output
-from api.bootstrap import Services
 from api.commands.context import configured, open_services
+from api.deletion import sweep
 from api.sample import install_sample
 from api.server import require_free_port, require_safe_binding, run_server
-from api.settings import override_environment
+from api.settings import Settings, override_environment
 from domain.access import AccessRole
 
 
@@ -33,14 +34,23 @@ def serve(
     settings = configured("INFO")
     require_free_port(settings.api.host, settings.api.port)
     with open_services(settings) as services:
-        require_safe_binding(settings.api.host, services.keys.has_any(AccessRole.STAFF))
-        first_key = _first_staff_key(services)
+        has_key = services.keys.has_any(AccessRole.STAFF, AccessRole.ADMIN)
+        require_safe_binding(settings.api.host, has_key)
+        # The key that the first start prints.
+        first_key = None if has_key else services.keys.create(AccessRole.ADMIN, "first key")[1]
         if sample and first_key is not None:
             files = install_sample(services)
             output.note(f"Sample shop: {files} files queued; they are ready within a minute.")
+    if workers > 1:
+        _share_cores(settings, workers)
     output.note("Loading the models ...")
-    base = f"http://{f'[{settings.api.host}]' if ':' in settings.api.host else settings.api.host}:{settings.api.port}"
-    run_server(settings, workers=workers, with_worker=worker, on_started=lambda: _announce(base, first_key))
+    host = f"[{settings.api.host}]" if ":" in settings.api.host else settings.api.host
+    run_server(
+        settings,
+        workers=workers,
+        with_worker=worker,
+        on_started=lambda actual_port: _announce(f"http://{host}:{actual_port}", first_key),
+    )
 
 
 def worker(
@@ -53,20 +63,22 @@ def worker(
     if until_stdin_closes:
         threading.Thread(target=_stop_at_end_of_input, args=(stop,), daemon=True).start()
     with open_services(configured("INFO")) as services:
+        sweep(services)
         services.load_searching()
         services.worker().run(stop)
+
+
+def _share_cores(settings: Settings, processes: int) -> None:
+    """Each process would take every core otherwise, and several that do so are slower than one."""
+    threads = str(max(1, (os.cpu_count() or 1) // processes))
+    for section, chosen in (("RETRIEVER", settings.retriever.threads), ("GENERATOR", settings.generator.threads)):
+        if not chosen:
+            override_environment(f"{section}__THREADS", threads)
 
 
 def _stop_at_end_of_input(stop: threading.Event) -> None:
     sys.stdin.buffer.read()
     stop.set()
-
-
-def _first_staff_key(services: Services) -> str | None:
-    """Make the key that the first start prints; None when a staff or admin key exists."""
-    if services.keys.has_any(AccessRole.STAFF) or services.keys.has_any(AccessRole.ADMIN):
-        return None
-    return services.keys.create(AccessRole.ADMIN, "first key")[1]
 
 
 def _announce(base: str, first_key: str | None) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import socket
 import sys
 import time
@@ -49,6 +50,20 @@ def test_stopping_closes_the_pipe_so_that_the_worker_can_finish(tmp_path: Path) 
     assert _eventually(log, "xend")
 
 
+def test_worker_does_not_get_the_interrupt_of_the_terminal(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    write_group = "import os, pathlib, sys; pathlib.Path(sys.argv[1]).write_text(str(os.getpgrp())); sys.stdin.read()"
+    supervisor = WorkerSupervisor((sys.executable, "-c", write_group, str(log)))
+    supervisor.start()
+    try:
+        deadline = time.monotonic() + 20
+        while time.monotonic() < deadline and not (log.exists() and log.read_text()):
+            time.sleep(0.05)
+        assert int(log.read_text()) != os.getpgrp()
+    finally:
+        supervisor.stop()
+
+
 def test_port_in_use_is_told_with_another_port_to_try() -> None:
     with socket.socket() as holder:
         holder.bind(("127.0.0.1", 0))
@@ -62,9 +77,9 @@ def test_port_in_use_is_told_with_another_port_to_try() -> None:
 
 def test_server_that_others_can_reach_needs_a_key_first() -> None:
     with pytest.raises(SettingsInvalid, match="key create"):
-        require_safe_binding("0.0.0.0", has_staff_key=False)
-    require_safe_binding("0.0.0.0", has_staff_key=True)
-    require_safe_binding("127.0.0.1", has_staff_key=False)
+        require_safe_binding("0.0.0.0", has_key=False)
+    require_safe_binding("0.0.0.0", has_key=True)
+    require_safe_binding("127.0.0.1", has_key=False)
 
 
 @pytest.mark.parametrize(

@@ -69,6 +69,14 @@ def test_an_expired_key_opens_nothing(keys: KeyStore) -> None:
     assert keys.authenticate(valid) == key
 
 
+def test_long_expired_keys_are_forgotten_when_the_next_session_begins(keys: KeyStore) -> None:
+    now = datetime.now(UTC)
+    keys.create(AccessRole.CUSTOMER, "last week's", expires_at=now - timedelta(days=7))
+    lasting, _ = keys.create(AccessRole.STAFF, "lasting")
+    fresh, _ = keys.create(AccessRole.CUSTOMER, "today's", expires_at=now - timedelta(hours=1))
+    assert keys.list_keys() == [fresh, lasting]
+
+
 def test_an_unknown_key_cannot_be_revoked(keys: KeyStore) -> None:
     with pytest.raises(KeyNotFound):
         keys.revoke("missing")
@@ -86,6 +94,7 @@ def test_has_any_counts_valid_keys_of_exactly_that_role(keys: KeyStore) -> None:
     key, _ = keys.create(AccessRole.STAFF, "console")
     assert keys.has_any(AccessRole.STAFF)
     assert not keys.has_any(AccessRole.ADMIN)
+    assert keys.has_any(AccessRole.ADMIN, AccessRole.STAFF)
     keys.revoke(key.prefix)
     assert not keys.has_any(AccessRole.STAFF)
 

@@ -9,12 +9,13 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 
 from sqlalchemy import Engine
 
 from api.settings import Settings
-from domain.errors import ModelMissing, ModelUnsuitable
+from domain.errors import AlreadyRunning, ModelMissing, ModelUnsuitable
 from domain.jobs import Job, JobKind
 from domain.protocols import Embedder, LanguageModel
 from generator.agent import Agent
@@ -113,8 +114,9 @@ class Services:
 
     def _handle_ingest(self, job: Job, context: JobContext) -> Mapping[str, object] | None:
         self.pipeline.handle(job, context)
-        if self.retriever.needs_reindex() and self.jobs.active(JobKind.REINDEX) is None:
-            self.jobs.enqueue(JobKind.REINDEX, {"full": False, "promote": True}, singleton=True)
+        if self.retriever.needs_reindex():
+            with suppress(AlreadyRunning):
+                self.jobs.enqueue(JobKind.REINDEX, {"full": False, "promote": True}, singleton=True)
         return None
 
     def _handle_reindex(self, job: Job, context: JobContext) -> Mapping[str, object]:

@@ -15,6 +15,8 @@ from rich.table import Table
 from domain.errors import AnswerdeskError
 from domain.protocols import ProgressListener
 
+_PIPE_WIDTH = 1000
+_ID_COLUMNS = frozenset(("document", "generation", "prefix"))
 _out = Console(soft_wrap=True, highlight=False)
 _err = Console(stderr=True, soft_wrap=True, highlight=False)
 
@@ -40,10 +42,12 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[object]], empty: str) 
         return
     view = Table(box=None, header_style="bold", pad_edge=False)
     for column in columns:
-        view.add_column(column, overflow="fold")  # an id that is cut short cannot be copied
+        # An id that is cut short or folded cannot be copied.
+        view.add_column(column, overflow="fold", no_wrap=column in _ID_COLUMNS)
     for row in rows:
         view.add_row(*(escape("" if value is None else str(value)) for value in row))
-    _out.print(view)
+    # A program that reads a table wants one line a row.
+    (_out if _out.is_terminal else Console(width=_PIPE_WIDTH, highlight=False)).print(view)
 
 
 def problem(error: AnswerdeskError) -> None:

@@ -72,15 +72,16 @@ def _report_live(record: GenerationRecord) -> None:
 
 
 def _enqueue_or_adopt(services: Services, payload: dict[str, bool]) -> str:
-    """A re-index that nobody has begun yet (an upload may have asked for it) is carried out now rather than refused.
+    """The same re-index that nobody has begun yet (an upload may have asked for it) is carried out, not refused.
 
     Raises:
-        AlreadyRunning: a worker is at it.
+        AlreadyRunning: a worker is at it, or the one that waits has other options.
     """
     try:
         return services.jobs.enqueue(JobKind.REINDEX, payload, singleton=True).job_id
     except AlreadyRunning as error:
-        if services.jobs.get(error.running_id).status is not JobStatus.QUEUED:
+        waiting = services.jobs.get(error.running_id)
+        if waiting.status is not JobStatus.QUEUED or waiting.payload != payload:
             raise
         return error.running_id
 

@@ -15,7 +15,7 @@ from api.bootstrap import Services
 from api.commands.context import CollectionOption, JsonOption, open_services, working
 from api.schemas import AnswerView, DocumentView, PassageView
 from api.turns import answer_once
-from api.uploads import read_chunks, store_upload
+from api.uploads import read_chunks, safe_source, store_upload
 from api.verification import verify_answer
 from domain.documents import Document, DocumentStatus
 from domain.errors import InvalidInput
@@ -33,8 +33,10 @@ def ingest(
     """Upload files or folders. Without --wait a running server or worker ingests them."""
     with open_services() as services:
         ledger, refused = [], []
+        sources: dict[str, Path] = {}
         for path in _files(paths):
             try:
+                _refuse_twin(sources, path)
                 ledger.append(store_upload(services, path.name, read_chunks(path), collection)[0])
             except InvalidInput as error:
                 refused.append(error)
@@ -140,10 +142,12 @@ def retry_document(document_id: str) -> None:
 
 
 def _files(paths: list[Path]) -> Iterator[Path]:
-    """Files as given; of a folder, every file below it of a supported type."""
+    """Files as given; of a folder, every file below it of a supported type, hidden ones left out."""
     for path in paths:
         if path.is_dir():
-            found = sorted(p for p in path.rglob("*") if p.is_file() and p.suffix.lower() in SUPPORTED_EXTENSIONS)
+            found = sorted(
+                p for p in path.rglob("*") if p.suffix.lower() in SUPPORTED_EXTENSIONS and _is_shown(p, path)
+            )
             if not found:
                 supported = ", ".join(sorted(SUPPORTED_EXTENSIONS))
                 raise InvalidInput(f"{path} holds no file of a supported type.", f"Supported: {supported}.")
@@ -152,6 +156,17 @@ def _files(paths: list[Path]) -> Iterator[Path]:
             yield path
         else:
             raise InvalidInput(f"{path} does not exist.", "Check the path.")
+
+
+def _is_shown(path: Path, folder: Path) -> bool:
+    return path.is_file() and not any(part.startswith(".") for part in path.relative_to(folder).parts)
+
+
+def _refuse_twin(sources: dict[str, Path], path: Path) -> None:
+    """A file's name is its identity in the collection: the second of two would replace the first."""
+    first = sources.setdefault(safe_source(path.name), path)
+    if first != path:
+        raise InvalidInput(f"{path} has the same name as {first}.", "Rename it, or ingest it into another collection.")
 
 
 def _ingest_now(services: Services, document_ids: list[str], *, quiet: bool) -> list[Document]:

@@ -108,14 +108,11 @@ def _language_model(services: Services, startup: Startup) -> dict[str, Any]:
 
 
 def _disk(services: Services) -> dict[str, Any]:
-    def check() -> dict[str, Any]:
-        try:
-            free = shutil.disk_usage(services.settings.data_dir).free
-        except OSError as error:
-            return _check(_DEGRADED, reason=f"The data folder cannot be read: {error.strerror}.")
-        return _check(_READY if free >= _LOW_DISK_BYTES else _DEGRADED, free_mb=free // 2**20)
-
-    return check()
+    try:
+        free = shutil.disk_usage(services.settings.data_dir).free
+    except OSError as error:
+        return _check(_DEGRADED, reason=f"The data folder cannot be read: {error.strerror}.")
+    return _check(_READY if free >= _LOW_DISK_BYTES else _DEGRADED, free_mb=free // 2**20)
 
 
 def _jobs(services: Services) -> dict[str, Any]:

@@ -36,10 +36,13 @@ export class Uploads {
 
   #add(files) {
     const collection = byId("collection").value.trim();
+    const names = new Set();
     for (const file of files) {
       const row = new UploadRow(file, () => this.#enqueue(file, row, collection));
       byId("uploads").append(row.element);
-      this.#enqueue(file, row, collection);
+      if (names.has(file.name)) row.fail(twin(file));
+      else this.#enqueue(file, row, collection);
+      names.add(file.name);
     }
   }
 
@@ -74,6 +77,16 @@ function tooLarge(file) {
     title: "File too large",
     detail: `The server stopped receiving ${file.name} (${formatBytes(file.size)}).`,
     remedy: "The usual limit is 50 MB: split the file, or ask the operator to raise the limit.",
+  });
+}
+
+/** A file's name is its identity in a collection: the second of two, from another folder, would replace the first. */
+function twin(file) {
+  return new Problem({
+    title: "Two files of one name",
+    detail: `Another of these files is named ${file.name} too, and would be replaced by this one.`,
+    remedy: "Rename it, or put it into another collection.",
+    status: 409,
   });
 }
 

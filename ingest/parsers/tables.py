@@ -5,11 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from domain.text import count_words, sentences
 from ingest.cleaning import clean_inline
 from ingest.parsed import BlockKind, DocumentBuilder
 
 _SENTENCE_STOPS = ".!?…。！？｡"
 _MAX_HEADER_WORDS = 8
+_MAX_ROW_WORDS = 75  # a longer row is cut into its sentences, or no answer could quote it
 _VALUE = re.compile(r"\d")
 
 
@@ -40,6 +42,8 @@ def render_row(cells: Sequence[str], header: Sequence[str] | None) -> str:
         return "".join(cell for _, cell in filled)
     if not values:
         return ""
+    if len(values) > 1 and sum(count_words(value) for value in values) <= _MAX_ROW_WORDS:
+        values = [_as_one_sentence(value) for value in values]
     line = "; ".join([*(value.rstrip(".;") for value in values[:-1]), values[-1].rstrip(";")])
     return line if line[-1:] in _SENTENCE_STOPS else f"{line}."
 
@@ -54,6 +58,12 @@ def looks_like_header(rows: Sequence[Sequence[str]]) -> bool:
     figures_above = any(_VALUE.search(cell) for cell in first)
     figures_below = any(_VALUE.search(cell) for row in rows[1:] for cell in row)
     return names and plain and (not figures_above) and (len(first) > 2 or figures_below or len(rows) > 2)
+
+
+def _as_one_sentence(value: str) -> str:
+    """A row that falls into sentences falls apart: ``Price: 5 EUR.`` alone does not say of what."""
+    *firsts, last = sentences(value)
+    return "; ".join([*(first.rstrip(".;。") for first in firsts), last])
 
 
 def _named(name: str, cell: str) -> str:

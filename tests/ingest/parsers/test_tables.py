@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 
+from domain.text import sentences
 from ingest.parsers.tables import looks_like_header, render_row
 
 
@@ -33,3 +34,14 @@ def test_header_is_recognised_by_its_looks() -> None:
     assert not looks_like_header([["Weight", "heavy"], ["Colour", "red"]])
     assert not looks_like_header([["Plan", "Plan"], ["Small", "26 EUR"]])
     assert not looks_like_header([["Plan", "Price"]])
+
+
+def test_short_row_stays_one_sentence_whatever_its_cells_hold() -> None:
+    row = render_row(["Otter", "Portable. Works outdoors! Is it loud? No.", "€89"], ["Name", "Notes", "Price"])
+    assert row == "Name: Otter; Notes: Portable; Works outdoors!; Is it loud?; No; Price: €89."
+    assert sentences(row) == [row]
+
+
+def test_long_row_keeps_its_sentences() -> None:
+    row = render_row(["Otter", "It works outdoors. " * 30, "€89"], ["Name", "Notes", "Price"])
+    assert len(sentences(row)) == 31

@@ -47,6 +47,11 @@ _BOUNDARY = re.compile(
     re.VERBOSE,
 )
 _WORD = re.compile(r"[^\W_]+(?:['’\-.,:/][^\W_]+)*", re.UNICODE)
+_RESTRICTS = re.compile(
+    r"(?:but|however|except|(?:this|that|it|they) (?:do(?:es)? not|do(?:es)?n['’]t|only) appl\w+|"
+    r"not (?:for|in|on|if|when)|only (?:if|when))\b",
+    re.IGNORECASE,
+)
 _LONE_SURROGATE = re.compile(r"[\ud800-\udfff]")
 _CJK = re.compile(r"[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff]")
 
@@ -85,6 +90,11 @@ def sentence_spans(text: str) -> list[Span]:
 
 def sentences(text: str) -> list[str]:
     return [span.of(text) for span in sentence_spans(text)]
+
+
+def restricts(sentence: str) -> bool:
+    """True when the sentence takes something back of the one before it: ``However, ...``, ``But not for ...``."""
+    return bool(_RESTRICTS.match(sentence))
 
 
 def word_spans(text: str) -> list[Span]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-from domain.text import Span, count_words, sentence_spans
+from domain.text import Span, count_words, restricts, sentence_spans
 
 _MAX_BACK = 2
 _MAX_FORWARD = 2
@@ -20,11 +20,6 @@ _LEANS_BACK = re.compile(
     r"(?:after|before|for|from|of|to|with) (?:this|that|these|those|it|them)[ ,]|"
     r"(?:this|that|these|those) (?:is|are|was|were|can|cannot|may|must|will|would|does|do|has|have|also|only|"
     r"applies|apply|costs?|takes?|includes?|means?))\b",
-    re.IGNORECASE,
-)
-_RESTRICTS = re.compile(
-    r"(?:but|however|except|(?:this|that|it|they) (?:do(?:es)? not|do(?:es)?n['’]t|only) appl\w+|"
-    r"not (?:for|in|on|if|when)|only (?:if|when))\b",
     re.IGNORECASE,
 )
 # "What to do if it does not light" heads advice; "What we do not repair" heads a list of what is denied.
@@ -56,7 +51,7 @@ def standing_alone(text: str, span: Span) -> Span | None:
         if first > 0 and (_LEANS_BACK.match(shown[first]) or _QUESTION.search(shown[first - 1])):
             first -= 1
     for _ in range(_MAX_FORWARD):
-        if last + 1 < len(spans) and (_QUESTION.search(shown[last]) or _RESTRICTS.match(shown[last + 1])):
+        if last + 1 < len(spans) and (_QUESTION.search(shown[last]) or restricts(shown[last + 1])):
             last += 1
     return None if _QUESTION.search(shown[last]) else Span(spans[first].start, spans[last].end)
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby, pairwise
 
 from domain.documents import MAX_PASSAGE_WORDS, Passage
 from domain.ids import passage_id
-from domain.text import Span, count_words, sentence_spans, word_spans
+from domain.text import Span, count_words, restricts, sentence_spans, word_spans
 from ingest.parsed import Block, BlockKind, ParsedDocument
 from ingest.settings import IngestSettings
 
@@ -24,6 +24,7 @@ class _Unit:
 
     span: Span
     words: int
+    restricts: bool = False
     block_words: int = 0
 
 
@@ -106,7 +107,7 @@ def _units(text: str, block: Block) -> list[_Unit]:
         units = [unit for span in _sentences(text, block.start, block.end) for unit in _cut(text, span)]
     if not units:
         return []
-    return [_Unit(units[0].span, units[0].words, sum(unit.words for unit in units)), *units[1:]]
+    return [replace(units[0], block_words=sum(unit.words for unit in units)), *units[1:]]
 
 
 def _sentences(text: str, start: int, end: int) -> Iterator[Span]:
@@ -123,7 +124,7 @@ def _cut(text: str, span: Span) -> Iterator[_Unit]:
     """The span itself when it fits into a passage, else equal parts cut at word borders."""
     words = word_spans(span.of(text))
     if len(words) <= MAX_PASSAGE_WORDS and span.end - span.start <= MAX_PASSAGE_CHARACTERS:
-        yield _Unit(span, len(words))
+        yield _Unit(span, len(words), restricts(span.of(text)))
         return
     parts = max(1, -(-len(words) // MAX_PASSAGE_WORDS))
     size = max(1, -(-len(words) // parts))
@@ -147,13 +148,18 @@ def _cut_characters(text: str, start: int, end: int) -> Iterator[Span]:
 
 
 def _gather(units: Sequence[_Unit], target: int) -> list[Span]:
-    """Fill passages up to the target; start a new one at a paragraph that would not fit into what is left."""
+    """Fill passages up to the target; start a new one at a paragraph that would not fit into what is left.
+
+    A sentence that restricts the one before it stays in its passage: alone, either would say something else.
+    """
     groups: list[list[_Unit]] = []
     words = 0
     for unit in units:
         too_long = words + unit.words > target
         paragraph_too_long = words >= target / 2 and words + unit.block_words > target
-        if not groups or too_long or paragraph_too_long or not _same_passage(groups[-1][0], unit):
+        is_tied = unit.restricts and words + unit.words <= MAX_PASSAGE_WORDS
+        is_full = (too_long or paragraph_too_long) and not is_tied
+        if not groups or is_full or not _same_passage(groups[-1][0], unit):
             groups.append([])
             words = 0
         groups[-1].append(unit)

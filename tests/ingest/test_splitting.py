@@ -138,3 +138,16 @@ def test_huge_single_line_is_split_in_linear_time() -> None:
     )  # 200 kB; a quadratic search took minutes
     passages = _split(builder)
     assert sum(count_words(p.text) for p in passages) == 9 * 6_000
+
+
+def test_restriction_stays_with_what_it_restricts() -> None:
+    builder = DocumentBuilder()
+    builder.add(BlockKind.PARAGRAPH, f"{_sentence(30, 'a')} {_sentence(25, 'b')} However, {_sentence(20, 'c')}")
+    builder.add(BlockKind.PARAGRAPH, f"But not for {_sentence(20, 'd')} {_sentence(20, 'e')}")
+    assert [p.text[:2] for p in _split(builder)] == ["a0", "e0"]
+
+
+def test_restriction_that_would_break_the_limit_starts_a_passage() -> None:
+    builder = DocumentBuilder()
+    builder.add(BlockKind.PARAGRAPH, f"{_sentence(60, 'a')} However, {_sentence(150, 'b')}")
+    assert [count_words(p.text) for p in _split(builder)] == [60, 151]

@@ -15,7 +15,7 @@ _MAX_FORWARD = 2
 _MAX_LIST_WORDS = 75
 _QUESTION = re.compile(r"[?？][\"'”’)\]」』）]*$")
 _LEANS_BACK = re.compile(
-    r".*\bany other\b|(?:(?:the )?others?|both|neither|the same)\b|"
+    r"[^,;]*\bnot\b[^,;]*\bany other\b|(?:(?:the )?others?|both|neither|the same)\b|"
     r"(?:it|its|they|their|them|he|she|otherwise|however|but|except|instead|then|in (?:this|that) case|"
     r"(?:after|before|for|from|of|to|with) (?:this|that|these|those|it|them)[ ,]|"
     r"(?:this|that|these|those) (?:is|are|was|were|can|cannot|may|must|will|would|does|do|has|have|also|only|"

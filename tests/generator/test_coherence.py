@@ -32,6 +32,8 @@ def test_any_other_comes_with_what_it_is_other_than() -> None:
     text = "We deliver to Norway. We do not deliver to any other country."
     at = text.index("We do not")
     assert standing_alone(text, Span(at, len(text))) == Span(0, len(text))
+    text = "Ask us. Delivery takes six days in zone A, or ten in any other zone."
+    assert standing_alone(text, Span(8, len(text))) == Span(8, len(text))
 
 
 def test_item_of_a_list_comes_with_what_introduces_it() -> None:

@@ -40,6 +40,10 @@ class PortInUse(Unavailable):
     title = "Port in use"
 
 
+class ServerNotStarted(Unavailable):
+    title = "Server not started"
+
+
 def require_free_port(host: str, port: int) -> None:
     """Raises PortInUse before anything heavy is loaded."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
@@ -167,7 +171,10 @@ def run_server(settings: Settings, *, workers: int, with_worker: bool, on_starte
             _Processes(_uvicorn_config(settings, "api.server:app_of_child", workers), on_started).run()
         else:
             app = create_app(build_services(settings))
-            _Server(_uvicorn_config(settings, app, 1), app, on_started).run()
+            server = _Server(_uvicorn_config(settings, app, 1), app, on_started)
+            server.run()
+            if not server.started:
+                raise ServerNotStarted("The server did not start.", "The log lines above say why.")
     except KeyboardInterrupt:
         logger.info("stopped by the keyboard")
     finally:

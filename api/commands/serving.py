@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import sys
 import threading
 from typing import Annotated
 
@@ -77,7 +76,9 @@ def _share_cores(settings: Settings, processes: int) -> None:
 
 
 def _stop_at_end_of_input(stop: threading.Event) -> None:
-    sys.stdin.buffer.read()
+    # Not through sys.stdin: its lock, held by this thread, would abort an interpreter that ends for another reason.
+    while os.read(0, 4096):
+        pass
     stop.set()
 
 

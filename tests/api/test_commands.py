@@ -60,6 +60,15 @@ def test_unusable_place_for_the_data_is_told_without_a_traceback(tmp_path: Path,
     assert "Traceback" not in done.stderr
 
 
+def test_worker_told_to_stop_by_a_signal_ends_cleanly_while_its_pipe_is_open() -> None:
+    script = (
+        "import threading, time; from api.commands.serving import _stop_at_end_of_input as watch\n"
+        "threading.Thread(target=watch, args=(threading.Event(),), daemon=True).start(); time.sleep(0.3)"
+    )
+    with subprocess.Popen([sys.executable, "-c", script], stdin=subprocess.PIPE) as process:
+        assert process.wait(120) == 0
+
+
 def test_waiting_reindex_is_adopted_only_if_it_is_the_same(desk: Desk) -> None:
     usual = {"full": False, "promote": True}
     job_id = desk.services.jobs.enqueue(JobKind.REINDEX, usual, singleton=True).job_id

@@ -136,12 +136,6 @@ class JobStore:
         with reading(self._engine) as connection:
             return [to_job(row) for row in connection.execute(query).mappings()]
 
-    def active(self, kind: JobKind) -> Job | None:
-        """The running job of this kind, else the oldest queued one."""
-        with reading(self._engine) as connection:
-            row = _active(connection, kind)
-            return None if row is None else to_job(row)
-
     def count_queued(self) -> int:
         query = select(func.count()).select_from(jobs).where(jobs.c.status == JobStatus.QUEUED)
         with reading(self._engine) as connection:
@@ -175,6 +169,7 @@ def read_job(connection: Connection, job_id: str) -> Job:
 
 
 def _active(connection: Connection, kind: JobKind) -> RowMapping | None:
+    """The running job of this kind, else the oldest queued one."""
     running_first = case((jobs.c.status == JobStatus.RUNNING, 0), else_=1)
     query = select(jobs).where(jobs.c.kind == kind, _UNFINISHED).order_by(running_first, jobs.c.created_at).limit(1)
     return connection.execute(query).mappings().first()

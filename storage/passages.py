@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import Connection, Select, delete, func, select
 
 from domain.documents import Passage, StoredPassage
+from domain.ids import sha256_hex
 from domain.indexing import PassageChanges
 from storage.rows import to_passage, to_stored_passage
 from storage.tables import document_versions, documents, passages, revisions, tombstones, vectors
@@ -69,12 +70,18 @@ def bury_passages(connection: Connection, ids: Sequence[str], revision: int) -> 
 
 
 def purge_vectors(connection: Connection, document_ids: Sequence[str]) -> None:
-    """Forget the vectors of texts that only these documents hold. Called before their passages go."""
+    """Forget the vectors of texts and FAQ questions that only these documents hold. Called before their passages go."""
     theirs = select(passages.c.search_hash).where(passages.c.document_id.in_(document_ids))
     others = select(passages.c.search_hash).where(
         passages.c.search_hash == vectors.c.search_hash, passages.c.document_id.not_in(document_ids)
     )
     connection.execute(delete(vectors).where(vectors.c.search_hash.in_(theirs), ~others.exists()))
+    asked = select(passages.c.question).where(passages.c.question.is_not(None))
+    questions = set(connection.execute(asked.where(passages.c.document_id.in_(document_ids))).scalars())
+    for some in chunked(sorted(questions)):
+        kept = asked.where(passages.c.question.in_(some), passages.c.document_id.not_in(document_ids))
+        hashes = [sha256_hex(question) for question in set(some).difference(connection.execute(kept).scalars())]
+        connection.execute(delete(vectors).where(vectors.c.search_hash.in_(hashes)))
 
 
 def _stored() -> Select[Any]:

@@ -6,6 +6,7 @@ from pathlib import Path
 import anyio
 import pytest
 
+from domain.ids import sha256_hex
 from tests.api.conftest import FAQ, MAX_FILE_BYTES, RETURNS, Desk, OpenDesk
 from tests.api.test_middleware import HANG_UP, call_app
 
@@ -259,6 +260,19 @@ def test_deleted_document_is_gone_from_search_text_and_disk(desk: Desk) -> None:
     assert desk.customer("GET", f"{address}/text").status_code == 404
     assert _stored_files(desk) == []
     assert desk.staff("DELETE", address).status_code == 200
+
+
+def test_vector_of_a_faq_question_goes_with_the_last_document_that_asks_it(desk: Desk) -> None:
+    one, other = desk.ingest(("faq.csv", FAQ), ("copy.csv", FAQ))
+    hashes = [sha256_hex("How long is the warranty on a lamp?")]
+
+    def stored() -> int:
+        return len(desk.services.vectors.get_many(desk.services.embedder.fingerprint, hashes))
+
+    desk.staff("DELETE", f"/v1/documents/{one['document_id']}")
+    assert stored() == 1
+    desk.staff("DELETE", f"/v1/documents/{other['document_id']}")
+    assert stored() == 0
 
 
 def test_replaced_version_leaves_no_bytes_behind(desk: Desk) -> None:

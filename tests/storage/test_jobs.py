@@ -133,7 +133,6 @@ def test_a_second_singleton_is_refused_with_the_running_id(jobs: JobStore) -> No
     with pytest.raises(AlreadyRunning):
         jobs.enqueue(JobKind.REINDEX, {}, singleton=True)
     jobs.succeed(claimed.job_id, claimed.fence, {})
-    assert jobs.active(JobKind.REINDEX) is None
     jobs.enqueue(JobKind.REINDEX, {}, singleton=True)
 
 
@@ -172,15 +171,12 @@ def test_twenty_workers_claim_fifty_jobs_exactly_once(jobs: JobStore) -> None:
     assert set(claimed) == queued
 
 
-def test_lists_are_newest_first_and_active_prefers_the_running_one(jobs: JobStore) -> None:
+def test_lists_are_newest_first(jobs: JobStore) -> None:
     first = jobs.enqueue(JobKind.INGEST, {})
     second = jobs.enqueue(JobKind.INGEST, {})
     other = jobs.enqueue(JobKind.REINDEX, {})
     assert [job.job_id for job in jobs.list_jobs()] == [other.job_id, second.job_id, first.job_id]
     assert [job.job_id for job in jobs.list_jobs(JobKind.INGEST, limit=1)] == [second.job_id]
-    assert jobs.active(JobKind.INGEST) == first
-    running = claim(jobs)
-    assert jobs.active(JobKind.INGEST) == running
 
 
 def test_payloads_are_plain_json_in_the_database(jobs: JobStore, engine: Engine) -> None:

@@ -31,7 +31,7 @@ _TENS = {word: 10 * i for i, word in enumerate(_TENS_WORDS, start=2)}
 _IRREGULAR = {"won't": ("will", "not"), "cannot": ("can", "not"), "can't": ("can", "not"), "shan't": ("shall", "not")}
 _CLITICS = {"'ll": "will", "'re": "are", "'ve": "have", "'m": "am"}
 _ARTICLES = frozenset(("a", "an", "the"))
-_NAMES_IN_CAPITALS = frozenset(("us", "it", "who"))  # "ship to us" is not "ship to US"
+_CASE_TELLS = frozenset(("us", "it", "who", "mw", "kb", "mb", "gb", "tb"))  # ship to us or US; 5 mW or MW, Mb or MB
 _LEXEME = re.compile(
     r"""
     (?P<number> (?<![\w.,])[-−–]?(?=\d)\d+(?:[.,]\d+)*(?![\w:]) )
@@ -111,7 +111,7 @@ def is_same_word(a: Token, b: Token) -> bool:
     if a.key != b.key:
         return False
     first, second = a.raw.lower(), b.raw.lower()
-    if first in _NAMES_IN_CAPITALS and a.raw.isupper() != b.raw.isupper():
+    if first in _CASE_TELLS and a.raw.isupper() != b.raw.isupper():
         return False
     return first == second or not first.isalpha() or not second.isalpha() or bool(_lemmas(first) & _lemmas(second))
 

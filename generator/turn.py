@@ -6,6 +6,7 @@ a fixed phrase. No other code makes a ``Sentence`` or a ``Citation``, so nothing
 
 from __future__ import annotations
 
+import re
 import time
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
@@ -28,6 +29,8 @@ from generator.coherence import heading_denies, is_negated, standing_alone
 from generator.courtesy import Courtesy, FixedPhrase
 from generator.grounding import Reason, verify
 from generator.tokens import tokens
+
+_MARK = re.compile(r"\[(\d+)\]")
 
 
 class Turn:
@@ -147,7 +150,8 @@ class Turn:
             )
             self.citations.append(citation)
             yield CitationAdded(citation)
-        sentence = Sentence(text, (citation.n,))
+        # A "[2]" of the document's own must not pass for a mark of ours.
+        sentence = Sentence(_MARK.sub(r"(\1)", text), (citation.n,))
         self.sentences.append(sentence)
         yield SentenceVerified(sentence)
 

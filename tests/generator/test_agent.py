@@ -395,3 +395,9 @@ def test_item_under_a_denying_heading_is_not_said_as_a_fact() -> None:
         assert "Damage from a fall." not in answer.text
     agent, _ = _agent("Damage from a fall. [1]", searcher=searcher)
     assert _answer(agent.answer("what is not covered, damage from a fall?")).text == "Damage from a fall. [1]"
+
+
+def test_number_in_brackets_of_a_document_is_no_citation_mark() -> None:
+    searcher = WordSearcher([_passage("manual", "Press the button [2] twice.")])
+    agent, _ = _agent("[0]", searcher=searcher)
+    assert _answer(agent.answer("which button to press")).text == "Press the button (2) twice. [1]"

@@ -143,6 +143,7 @@ REFUSED = [
     ("Parcels under 5 pounds are free.", "Parcels under £5 are free.", None),
     ("Zone: A; Delivery: 3 days", "Zone; Delivery: 3 days", None),
     ("We ship to US customers.", "We ship to us customers.", None),
+    ("It draws 5 mW.", "It draws 5 MW.", None),
     ("We are pleased to help.", "We are to help.", None),
     ("वह की है।", "वह का है।", None),
     # nothing to do with it, or nothing at all

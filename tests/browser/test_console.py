@@ -71,6 +71,18 @@ def test_wrong_key_and_customer_key_do_not_open_the_console(server: Server, page
     expect(page.locator("#console")).to_be_hidden()
 
 
+def test_second_of_two_chosen_files_of_one_name_is_refused_instead_of_replacing_the_first(
+    server: Server, page: Page
+) -> None:
+    _open(page, server)
+    rows = [{"name": "twin.txt", "mimeType": "text/plain", "buffer": FERRY.encode() + mark} for mark in (b"1", b"2")]
+    page.set_input_files("#files", rows)
+    expect(page.locator(".upload").get_by_role("alert")).to_contain_text("Two files of one name")
+    expect_ready(page, "twin.txt")
+    [twin] = [row for row in server.http.get("/v1/documents").json()["documents"] if row["source"] == "twin.txt"]
+    assert twin["version"] == 1
+
+
 def test_program_is_refused_with_the_remedy(server: Server, page: Page) -> None:
     _open(page, server)
     _choose(page, "setup.exe", b"MZ\x90\x00" + b"\x00" * 200)

@@ -16,6 +16,7 @@ _MAX_LIST_WORDS = 75
 _QUESTION = re.compile(r"[?？][\"'”’)\]」』）]*$")
 _LEANS_BACK = re.compile(
     r"[^,;]*\bnot\b[^,;]*\bany other\b|(?:(?:the )?others?|both|neither|the same)\b|"
+    r"(?!(?:\S+ ){0,2}(?:the|an?|your|our|each|every|this|that) )(?:\S+ ){0,3}(?:it|them)\b|"
     r"(?:it|its|they|their|them|he|she|otherwise|however|but|except|instead|then|in (?:this|that) case|"
     r"(?:after|before|for|from|of|to|with) (?:this|that|these|those|it|them)[ ,]|"
     r"(?:this|that|these|those) (?:is|are|was|were|can|cannot|may|must|will|would|does|do|has|have|also|only|"

@@ -5,9 +5,7 @@ import pytest
 from domain.text import Span
 from generator.coherence import heading_denies, standing_alone
 
-TEXT = (
-    "Points are worth €4. They cannot be paid out. Classes are free. But not for firms. Is it open? Yes. Ask us. Why?"
-)
+TEXT = "Points are worth €4. They cannot be paid out. Classes are free. But not for firms. Is the shop open? Yes. Ask us. Why?"
 
 
 @pytest.mark.parametrize(
@@ -16,8 +14,8 @@ TEXT = (
         ("Points are worth €4.", "Points are worth €4."),
         ("They cannot be paid out.", "Points are worth €4. They cannot be paid out."),
         ("Classes are free.", "Classes are free. But not for firms."),
-        ("Is it open?", "Is it open? Yes."),
-        ("Yes.", "Is it open? Yes."),
+        ("Is the shop open?", "Is the shop open? Yes."),
+        ("Yes.", "Is the shop open? Yes."),
         ("Ask us.", "Ask us."),
         ("Why?", None),
     ],
@@ -34,6 +32,21 @@ def test_any_other_comes_with_what_it_is_other_than() -> None:
     assert standing_alone(text, Span(at, len(text))) == Span(0, len(text))
     text = "Ask us. Delivery takes six days in zone A, or ten in any other zone."
     assert standing_alone(text, Span(8, len(text))) == Span(8, len(text))
+
+
+@pytest.mark.parametrize(
+    ("sentence", "leans"),
+    [
+        ("Bringing it to the showroom is free.", True),
+        ("You can send it back.", True),
+        ("If the lamp fails, send it back.", False),
+        ("Wash your shades and dry them.", False),
+        ("Items are free.", False),
+    ],
+)
+def test_pronoun_with_nothing_before_it_leans_back(sentence: str, leans: bool) -> None:
+    text = f"We take one old lamp. {sentence}"
+    assert standing_alone(text, Span(22, len(text))) == Span(0 if leans else 22, len(text))
 
 
 def test_item_of_a_list_comes_with_what_introduces_it() -> None:

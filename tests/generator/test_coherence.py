@@ -5,7 +5,10 @@ import pytest
 from domain.text import Span
 from generator.coherence import heading_denies, standing_alone
 
-TEXT = "Points are worth €4. They cannot be paid out. Classes are free. But not for firms. Is the shop open? Yes. Ask us. Why?"
+TEXT = (
+    "Points are worth €4. They cannot be paid out. Classes are free. But not for firms. "
+    "Is the shop open? Yes. Ask us. Why?"
+)
 
 
 @pytest.mark.parametrize(

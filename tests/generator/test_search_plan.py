@@ -1,0 +1,43 @@
+from __future__ import annotations
+
+from domain.chat import ChatMessage, Role
+from domain.documents import Passage, ScoredPassage, StoredPassage
+from generator.search_plan import interleave, plan_searches
+
+
+def _said(role: Role, content: str) -> ChatMessage:
+    return ChatMessage(role, content)
+
+
+def _hit(passage_id: str) -> ScoredPassage:
+    passage = Passage(passage_id, "d", 1, 0, 0, 4, "text")
+    return ScoredPassage(StoredPassage(passage, "shop", "a.md", "A"), 0.5, 0.5, None)
+
+
+def test_follow_up_is_searched_for_with_what_it_follows() -> None:
+    history = [_said(Role.USER, "Do you repair kettles?"), _said(Role.ASSISTANT, "Yes. A repair costs 25 EUR. [1]")]
+    (search,) = plan_searches("and how long?", history, 4000)
+    assert search.part == "and how long?"
+    assert search.query == "Do you repair kettles? Yes. A repair costs 25 EUR. and how long?"
+
+
+def test_question_after_a_greeting_is_searched_for_by_itself() -> None:
+    history = [_said(Role.USER, "Hello"), _said(Role.ASSISTANT, "Hello! What would you like to know?")]
+    (search,) = plan_searches("How long is the warranty?", history, 4000)
+    assert search.query == "How long is the warranty?"
+
+
+def test_each_question_of_a_message_is_searched_for() -> None:
+    searches = plan_searches("What does engraving cost? And do you have a car park?", [], 4000)
+    assert [search.part for search in searches] == ["What does engraving cost?", "And do you have a car park?"]
+
+
+def test_what_would_grow_too_long_is_searched_for_as_it_stands() -> None:
+    history = [_said(Role.USER, "kettle " * 30)]
+    (search,) = plan_searches("and how long?", history, 50)
+    assert search.query == "and how long?"
+
+
+def test_interleaving_takes_the_best_of_each_first_and_each_passage_once() -> None:
+    merged = interleave([[_hit("a"), _hit("b"), _hit("c")], [_hit("b"), _hit("d")], []])
+    assert [hit.passage.passage_id for hit in merged] == ["a", "b", "d", "c"]

@@ -93,7 +93,8 @@ class WorkerSupervisor:
                 process.wait(timeout)
             except subprocess.TimeoutExpired:
                 process.kill()
-        self._thread.join(timeout)
+        if self._thread.ident is not None:  # it was started
+            self._thread.join(timeout)
 
     def _keep_alive(self) -> None:
         while not self._stopping.is_set():
@@ -164,14 +165,19 @@ def run_server(settings: Settings, *, workers: int, with_worker: bool, on_starte
     # uvicorn raises the signal again once it has shut down; it must not end the process before the worker is stopped.
     signal.signal(signal.SIGTERM, lambda *_: None)
     supervisor = WorkerSupervisor() if with_worker else None
-    if supervisor is not None:
-        supervisor.start()
+
+    def listening(port: int) -> None:
+        # The worker loads the same models: one after the other, the first customer waits for one of them only.
+        if supervisor is not None:
+            supervisor.start()
+        on_started(port)
+
     try:
         if workers > 1:
-            _Processes(_uvicorn_config(settings, "api.server:app_of_child", workers), on_started).run()
+            _Processes(_uvicorn_config(settings, "api.server:app_of_child", workers), listening).run()
         else:
             app = create_app(build_services(settings))
-            server = _Server(_uvicorn_config(settings, app, 1), app, on_started)
+            server = _Server(_uvicorn_config(settings, app, 1), app, listening)
             server.run()
             if not server.started:
                 raise ServerNotStarted("The server did not start.", "The log lines above say why.")

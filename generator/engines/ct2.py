@@ -36,7 +36,10 @@ class Ct2LanguageModel:
     def __init__(self, folder: ModelFolder, converted_path: Path, threads: int) -> None:
         self._folder = folder
         self._tokenizer = Tokenizer.from_file(str(folder.tokenizer_file))
-        self._generator = ctranslate2.Generator(str(converted_path), device="cpu", intra_threads=max(1, threads))
+        # Named because weights that come in bfloat16 would ask for int8_bfloat16, which few CPUs compute fast.
+        self._generator = ctranslate2.Generator(
+            str(converted_path), device="cpu", compute_type="int8_float32", intra_threads=max(1, threads)
+        )
 
     @property
     def name(self) -> str:

@@ -64,6 +64,10 @@ def test_worker_does_not_get_the_interrupt_of_the_terminal(tmp_path: Path) -> No
         supervisor.stop()
 
 
+def test_supervisor_that_never_started_can_be_stopped() -> None:
+    WorkerSupervisor((sys.executable, "-c", "")).stop()
+
+
 def test_port_in_use_is_told_with_another_port_to_try() -> None:
     with socket.socket() as holder:
         holder.bind(("127.0.0.1", 0))

@@ -13,12 +13,18 @@ from domain.chat import ChatMessage, Role
 from generator.wording import content_words, leading_words
 
 _MAX_CARRIED_WORDS = 40
-_SHORT = 4  # content words: fewer cannot name a topic
+_FRAGMENT = 2  # content words: up to so many that are no whole question (``for business customers?``) name no matter
 _NEXT_TO_NOTHING = 2  # content words
 _POINTING = 6  # content words: a longer question with "it" usually says itself what "it" is
 _OPENERS = frozenset(
     ("and", "but", "or", "so", "also", "then", "what about", "how about", "what if", "and if", "ok and", "okay and")
 )
+# fmt: off
+_WHOLE_QUESTION_STARTS = frozenset((
+    "what", "what's", "whats", "how", "when", "where", "who", "which", "why", "is", "are", "am", "do", "does", "did",
+    "can", "could", "will", "would", "should", "may", "was", "were", "has", "have", "i", "i'm", "my", "we", "you",
+))
+# fmt: on
 _POINTERS = frozenset(
     (
         *("it", "its", "they", "them", "their", "that", "this", "these", "those", "one", "ones", "he", "she"),
@@ -34,14 +40,17 @@ _MARKS = re.compile(r"\s*\[\d{1,2}\]")
 
 
 def is_follow_up(question: str) -> bool:
-    """True when the question leans on the turn before: it opens with ``and``, points with ``it``, or is very short."""
-    plain = _ACKNOWLEDGEMENT.sub("", question.strip())
-    words = leading_words(plain, 30)
-    if not words or plain != question.strip():
+    """True when the question leans on the turn before: it opens with ``and``, points with ``it``, or is a fragment.
+
+    Carrying the last turn into a question of its own is the worse mistake: it answers the last question again.
+    """
+    words = leading_words(_ACKNOWLEDGEMENT.sub("", question.strip()), 30)
+    if not words or any(" ".join(words[: n + 1]) in _OPENERS for n in range(2)):
         return True
-    opener = any(" ".join(words[: n + 1]) in _OPENERS for n in range(2))
-    named = len(content_words(plain))
-    return opener or named < _SHORT or (named < _POINTING and bool(_POINTERS & set(words)))
+    named = len(content_words(" ".join(words)))
+    if named < _POINTING and _POINTERS & set(words):
+        return True
+    return named == 0 or (named <= _FRAGMENT and words[0] not in _WHOLE_QUESTION_STARTS)
 
 
 def condense(question: str, history: Sequence[ChatMessage]) -> str:

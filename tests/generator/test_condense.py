@@ -19,6 +19,9 @@ HISTORY = (
         "ok and how far above the table should the lamp hang in a large room",
         "Does it cover damage from falls?",
         "why?",
+        "how much?",
+        "for business customers?",
+        "lovely. could you use those for a larger one",
         "and?",
     ],
 )
@@ -34,6 +37,11 @@ def test_follow_up_is_joined_with_the_exchange_before(question: str) -> None:
     [
         "Which rental bikes may be taken on the ferry to Bregenz?",
         "Do you repair electric bikes made by Voltano in your Lindau workshop?",
+        "do you deliver to Japan?",
+        "Can I put the thermo carafe in the dishwasher",
+        "how much is shipping",
+        "great. What does engraving cost?",
+        "I want to return a lamp",
     ],
 )
 def test_question_that_stands_alone_is_untouched(question: str) -> None:

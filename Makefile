@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 # Extra options for pip, for example an index with CPU-only builds of torch (see the README).
 PIP_FLAGS ?=
 
-.PHONY: run test install install-dev lint fix bench docs clean
+.PHONY: run test install install-dev lint fix bench clean
 
 run: $(VENV)/installed
 	$(BIN)/answerdesk serve --sample

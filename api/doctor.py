@@ -11,6 +11,7 @@ from typing import Literal
 
 from api.bootstrap import Services
 from domain.errors import AnswerdeskError
+from generator.language_model import explain_ungrounded
 from storage.engine import sqlite_has_wal_fix
 
 _LOW_DISK_BYTES = 2 * 1024**3
@@ -90,17 +91,10 @@ def _index(services: Services) -> Iterator[Finding]:
 
 def _language_model(services: Services) -> Iterator[Finding]:
     services.load_answering()
-    model = services.language_model
+    model, check = services.language_model, "language model"
     if model is None:
-        yield Finding(
-            "warning", "language model", f"Answers are quoted, not composed. {services.language_model_problem}"
-        )
+        yield Finding("warning", check, f"Answers are quoted, not composed. {services.language_model_problem}")
     elif not model.is_grounded:
-        yield Finding(
-            "warning",
-            "language model",
-            f"{model.name} was never fine-tuned for grounded answers, so answers are quoted, not composed. Fine-tune "
-            "it with `python -m generator.train.finetune RECIPE.toml`; docs/generator.md shows how.",
-        )
+        yield Finding("warning", check, explain_ungrounded(model.name))
     else:
-        yield Finding("ok", "language model", f"{model.name}, {model.context_tokens} tokens of context")
+        yield Finding("ok", check, f"{model.name}, {model.context_tokens} tokens of context")

@@ -8,7 +8,7 @@ import structlog
 
 from api.settings import Settings
 
-_NOISY = ("httpx", "httpcore", "sentence_transformers", "transformers", "alembic", "bm25s", "urllib3")
+_NOISY = ("httpx", "httpcore", "sentence_transformers", "transformers", "alembic", "urllib3")
 
 
 def _drop_colours(_: object, __: str, event: structlog.types.EventDict) -> structlog.types.EventDict:

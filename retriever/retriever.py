@@ -82,10 +82,6 @@ class Retriever:
         )
         return SearchResult(self._fetch(hits, top_k, collection), snapshot.generation_id, vector)
 
-    def refresh(self) -> None:
-        """Catch up with the database now instead of at the next search."""
-        self._current()
-
     def needs_reindex(self) -> bool:
         """True when the index does not cover what it should: no usable generation, or a delta grown too large."""
         snapshot = self._current()

@@ -237,7 +237,7 @@ def test_large_delta_asks_for_a_reindex(filled: KnowledgeBase) -> None:
 def test_delta_of_many_uploads_keeps_every_passage_findable(kb: KnowledgeBase) -> None:
     for n in range(40):
         kb.add(f"d{n}.md", f"Passage about topic{n} here.", f"Another remark on matter{n}.")
-        kb.retriever.refresh()
+        kb.retriever.load()
     kb.add("d7.md", "Passage about topic7 rewritten.")
     for n in (0, 13, 39):
         assert kb.texts(f"matter{n}", 1) == [f"Another remark on matter{n}."]
@@ -281,7 +281,7 @@ def test_restored_older_database_is_noticed(filled: KnowledgeBase) -> None:
     before = filled.documents.revision()
     with filled.engine.begin() as connection:
         connection.execute(update(revisions).values(value=before - 1))
-    filled.retriever.refresh()
+    filled.retriever.load()
     assert filled.retriever.info()["revision"] == before - 1
     assert filled.texts("warranty of a lamp")[0] == LAMPS
 

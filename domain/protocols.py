@@ -78,6 +78,17 @@ class LanguageModel(Protocol):
         """
         ...
 
+    def score(self, prompt: str, continuations: Sequence[str]) -> list[float]:
+        """Summed log-probability in nats of each continuation's tokens after the prompt; "" asks for end-of-text.
+
+        Prompt and continuation are tokenised apart, as in training. A prompt that extends the one before costs only
+        its new tokens.
+
+        Raises:
+            PromptTooLong: prompt and the longest continuation exceed ``context_tokens``.
+        """
+        ...
+
 
 class ProgressListener(Protocol):
     def __call__(self, done: int, total: int) -> None: ...

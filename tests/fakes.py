@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
+from domain.errors import PromptTooLong
 from domain.protocols import Vectors
 from domain.text import words
 
@@ -42,12 +43,24 @@ class HashEmbedder:
 
 
 class ScriptedLanguageModel:
-    """Says the prepared completions in order, a word at a time; counts a token a word."""
+    """Says the prepared completions in order, a word at a time; counts a token a word.
 
-    def __init__(self, completions: Sequence[str], *, is_grounded: bool = True, context_tokens: int = 512) -> None:
+    Args:
+        scores: what ``score`` gives a continuation, by its text without outer space; any other gets -10 a word.
+    """
+
+    def __init__(
+        self,
+        completions: Sequence[str],
+        *,
+        is_grounded: bool = True,
+        context_tokens: int = 512,
+        scores: Mapping[str, float] | None = None,
+    ) -> None:
         self._completions = list(completions)
         self._is_grounded = is_grounded
         self._context_tokens = context_tokens
+        self._scores = dict(scores or {})
         self.prompts: list[str] = []
 
     @property
@@ -70,3 +83,9 @@ class ScriptedLanguageModel:
         completion = self._completions.pop(0)
         for piece in completion.split(" ")[:max_new_tokens]:
             yield f" {piece}" if piece else ""
+
+    def score(self, prompt: str, continuations: Sequence[str]) -> list[float]:
+        longest = max(map(self.count_tokens, continuations), default=0)
+        if self.count_tokens(prompt) + longest > self._context_tokens:
+            raise PromptTooLong(f"{prompt[:20]!r} and {longest} words exceed {self._context_tokens}.", "Shorten it.")
+        return [self._scores.get(text.strip(), -10.0 * max(1, self.count_tokens(text))) for text in continuations]

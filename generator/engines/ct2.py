@@ -12,7 +12,7 @@ import json
 import logging
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ from tokenizers import Tokenizer
 
 from domain.errors import ModelMissing, PromptTooLong
 from domain.ids import sha256_hex
+from generator.engines.torch_engine import TorchScorer
 from generator.language_model import ModelFolder
 
 _HASHES = "hashes.json"
@@ -40,6 +41,7 @@ class Ct2LanguageModel:
         self._generator = ctranslate2.Generator(
             str(converted_path), device="cpu", compute_type="int8_float32", intra_threads=max(1, threads)
         )
+        self._scorer = TorchScorer(folder, threads)
 
     @property
     def name(self) -> str:
@@ -66,6 +68,9 @@ class Ct2LanguageModel:
                 "Shorten the question.",
             )
         return self._stream(tokens or [self._folder.end_token], max_new_tokens)
+
+    def score(self, prompt: str, continuations: Sequence[str]) -> list[float]:
+        return self._scorer.score(prompt, continuations)
 
     def _stream(self, tokens: list[str], max_new_tokens: int) -> Iterator[str]:
         decoder = ByteLevelDecoder()

@@ -110,6 +110,53 @@ def test_threads_get_the_answers_they_would_get_alone(model: LanguageModel) -> N
     assert [together[i] for i in range(len(prompts))] == alone
 
 
+def test_score_equals_transformers_log_probabilities(model: LanguageModel, gpt2_folder: Path) -> None:
+    prompt = "Question: return a lamp\nAnswer:"
+    continuations = [" You can", " return a lamp within 30 days. [1]", "", " Grüße 你好 😀", "x", " You can"]
+    expected = [_reference_score(gpt2_folder, prompt, text) for text in continuations]
+    assert model.score(prompt, continuations) == pytest.approx(expected, abs=1e-3)
+
+
+def test_score_of_an_extended_and_of_another_prompt_is_as_if_it_were_the_first(
+    model: LanguageModel, gpt2_folder: Path
+) -> None:
+    prompts = ["You can", "You can return a lamp", "You can", "lamp within 30 days", "", "You can return a"]
+    for prompt in prompts:
+        expected = [_reference_score(gpt2_folder, prompt, text) for text in (" lamp", "")]
+        assert model.score(prompt, [" lamp", ""]) == pytest.approx(expected, abs=1e-3)
+
+
+def test_scores_do_not_depend_on_their_neighbours_however_many(model: LanguageModel) -> None:
+    continuations = [f" lamp number {i} within 30 days" for i in range(60)]
+    together = model.score("You can", continuations)
+    assert together == pytest.approx([model.score("You can", [text])[0] for text in continuations], abs=1e-3)
+
+
+def test_no_continuations_have_no_scores(model: LanguageModel) -> None:
+    assert model.score("You can", []) == []
+
+
+def test_score_beyond_the_context_is_refused_and_the_next_one_works(model: LanguageModel) -> None:
+    before = model.score("You can", [" lamp"])
+    with pytest.raises(PromptTooLong, match="64"):
+        model.score("lamp " * 200, [" a"])
+    with pytest.raises(PromptTooLong, match="64"):
+        model.score("You can", [" a", " lamp" * 100])
+    assert model.score("You can", [" lamp"]) == pytest.approx(before, abs=1e-4)
+
+
+def _reference_score(folder: Path, prompt: str, continuation: str) -> float:
+    from transformers import AutoTokenizer
+
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    reference = GPT2LMHeadModel.from_pretrained(folder).eval()
+    before = tokenizer(prompt).input_ids or [tokenizer.eos_token_id]
+    asked = tokenizer(continuation).input_ids or [tokenizer.eos_token_id]
+    with torch.inference_mode():
+        log_probabilities = reference(torch.tensor([before + asked])).logits[0].log_softmax(-1)
+    return sum(float(log_probabilities[len(before) - 1 + i, token]) for i, token in enumerate(asked))
+
+
 def test_decoder_never_splits_a_code_point() -> None:
     decoder = ByteLevelDecoder()
     assert decoder.feed("ðŁ") == ""  # the first two bytes of an emoji

@@ -6,20 +6,24 @@ methods runs, so a command that lists documents starts in a moment.
 
 from __future__ import annotations
 
-import logging
 import os
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 from sqlalchemy import Engine
 
 from api.settings import Settings
-from domain.errors import AlreadyRunning, ModelMissing, ModelUnsuitable
+from domain.errors import AlreadyRunning
 from domain.jobs import Job, JobKind
+from domain.models import ModelRecord
 from domain.protocols import Embedder, LanguageModel
 from generator.agent import Agent
 from generator.language_model import load_language_model
+from generator.live_model import LiveModel, MakeAgent
+from generator.model_registry import LoadModel, ModelRegistry
 from ingest.pipeline import IngestPipeline
 from ingest.worker import JobContext, Worker
 from retriever.embedder import MiniLMEmbedder
@@ -36,14 +40,17 @@ from storage.engine import create_database_engine, upgrade_schema
 from storage.generations import GenerationStore
 from storage.jobs import JobStore
 from storage.keys import KeyStore
+from storage.models import ModelStore
 from storage.vectors import VectorStore
-
-logger = logging.getLogger(__name__)
 
 
 @dataclass(slots=True)
 class Services:
-    """Everything an entry point can ask for. ``agent`` exists after ``load_answering``."""
+    """Everything an entry point can ask for. ``agent`` exists after ``load_answering``.
+
+    ``load_model(folder)`` runs any model folder (None: the one that the settings name), and ``make_agent(model)`` makes
+    an agent over it and this knowledge base: for comparing a model with the live one.
+    """
 
     settings: Settings
     engine: Engine
@@ -59,15 +66,24 @@ class Services:
     retriever: Retriever
     reindexer: Reindexer
     pipeline: IngestPipeline
-    language_model: LanguageModel | None = None
-    language_model_problem: str | None = None
-    _agent: Agent | None = None
+    models: ModelRegistry
+    live_model: LiveModel
+    load_model: LoadModel
+    make_agent: MakeAgent
 
     @property
     def agent(self) -> Agent:
-        if self._agent is None:
+        """Over the model that is live now: take it once a turn, and the turn keeps to one model."""
+        serving = self.live_model.serving
+        if serving is None:
             raise RuntimeError("load_answering() has to run before the first question")
-        return self._agent
+        return serving.agent
+
+    @property
+    def language_model(self) -> LanguageModel | None:
+        """What ``agent`` composes with; None before ``load_answering`` and when no model can be used."""
+        serving = self.live_model.serving
+        return serving.model if serving else None
 
     def prepare_storage(self) -> None:
         """Create the data folder and bring the schema up to date; safe in several processes at once."""
@@ -86,9 +102,11 @@ class Services:
     def load_answering(self) -> None:
         """Load the retriever and the GPT-2. Without a usable GPT-2 the ladder goes on and quotes passages instead."""
         self.load_searching()
-        if self.language_model is None:
-            self.language_model, self.language_model_problem = self._load_language_model()
-        self._agent = Agent(self.retriever, self.embedder, self.language_model, self.settings.generator)
+        self.live_model.load()
+
+    def publish_model(self, folder: Path, facts: Mapping[str, Any]) -> ModelRecord:
+        """Copy a trained folder into the registry; see ``ModelRegistry.publish`` for ``facts`` and what it raises."""
+        return self.models.publish(folder, facts)
 
     def worker(self, name: str | None = None) -> Worker:
         """A worker over every kind of job; the embedder has to be loaded."""
@@ -101,16 +119,8 @@ class Services:
         )
 
     def close(self) -> None:
+        self.live_model.close()
         self.engine.dispose()
-
-    def _load_language_model(self) -> tuple[LanguageModel | None, str | None]:
-        generator = self.settings.generator
-        threads = generator.threads or os.cpu_count() or 1
-        try:
-            return load_language_model(generator, self.settings.data_dir / "models", threads), None
-        except (ModelMissing, ModelUnsuitable) as error:
-            logger.warning("language model not usable; answers will be quoted", extra={"reason": error.detail})
-            return None, f"{error.detail} {error.remedy}"
 
     def _handle_ingest(self, job: Job, context: JobContext) -> Mapping[str, object] | None:
         self.pipeline.handle(job, context)
@@ -137,6 +147,14 @@ def build_services(
     blobs = BlobStore(data / "blobs")
     embedder = embedder or _build_embedder(settings.retriever)
     retriever = Retriever(documents, vectors, generations, artifacts, embedder, settings.retriever)
+
+    def load_model(folder: Path | None) -> LanguageModel:
+        return language_model if folder is None and language_model is not None else _load_model(settings, folder)
+
+    def make_agent(model: LanguageModel | None) -> Agent:
+        return Agent(retriever, embedder, model, settings.generator)
+
+    models = ModelRegistry(ModelStore(engine), ArtifactStore(data / "registry"), load_model)
     return Services(
         settings=settings,
         engine=engine,
@@ -152,8 +170,19 @@ def build_services(
         retriever=retriever,
         reindexer=Reindexer(documents, vectors, generations, artifacts, embedder, settings.retriever),
         pipeline=IngestPipeline(documents, vectors, blobs, embedder, settings.ingest),
-        language_model=language_model,
+        models=models,
+        live_model=LiveModel(models, make_agent),
+        load_model=load_model,
+        make_agent=make_agent,
     )
+
+
+def _load_model(settings: Settings, folder: Path | None) -> LanguageModel:
+    """The model of a folder, or the one that the settings name; converted once into ``data_dir/models``."""
+    generator = settings.generator
+    if folder is not None:
+        generator = generator.model_copy(update={"model": str(folder)})
+    return load_language_model(generator, settings.data_dir / "models", generator.threads or os.cpu_count() or 1)
 
 
 def _build_embedder(settings: RetrieverSettings) -> EnsembleEmbedder:

@@ -91,9 +91,13 @@ def _index(services: Services) -> Iterator[Finding]:
 
 def _language_model(services: Services) -> Iterator[Finding]:
     services.load_answering()
-    model, check = services.language_model, "language model"
+    serving, check = services.live_model.serving, "language model"
+    assert serving is not None, "load_answering() has just run"
+    model = serving.model
     if model is None:
-        yield Finding("warning", check, f"Answers are quoted, not composed. {services.language_model_problem}")
+        yield Finding("warning", check, f"Answers are quoted, not composed. {serving.problem}")
+    elif serving.problem is not None:
+        yield Finding("warning", check, f"{serving.problem} {serving.model_id} answers instead of {serving.live_id}.")
     elif not model.is_grounded:
         yield Finding("warning", check, explain_ungrounded(model.name))
     else:

@@ -43,6 +43,7 @@ class Startup:
         try:
             self._services.prepare_storage()
             self._services.load_answering()
+            self._services.live_model.follow()
         except AnswerdeskError as error:
             self.problem = error
             logger.error("start-up failed; trying again", extra={"reason": error.detail})

@@ -59,6 +59,10 @@ class GenerationNotFound(NotFound):
     title = "Generation not found"
 
 
+class ModelNotFound(NotFound):
+    title = "Model not found"
+
+
 class InvalidInput(AnswerdeskError):
     title = "Invalid input"
 

@@ -13,6 +13,7 @@ from domain.chat import Answer, AnswerPath, AnswerStatus, Citation, Conversation
 from domain.documents import Document, DocumentStatus, DocumentVersion, Passage, StoredPassage
 from domain.indexing import GenerationRecord
 from domain.jobs import Job, JobKind, JobStatus
+from domain.models import ModelRecord
 
 
 def to_document(row: RowMapping) -> Document:
@@ -147,6 +148,20 @@ def to_generation(row: RowMapping) -> GenerationRecord:
         gate=row["gate"],
         created_at=row["created_at"],
         is_live=bool(row["is_live"]),
+    )
+
+
+def to_model(row: RowMapping) -> ModelRecord:
+    return ModelRecord(
+        model_id=row["model_id"],
+        created_at=row["created_at"],
+        manifest_sha256=row["manifest_sha256"],
+        base_model=row["base_model"],
+        recipe=row["recipe"],
+        recipe_sha256=row["recipe_sha256"],
+        gate=row["gate"],
+        is_live=bool(row["is_live"]),
+        promoted_at=row["promoted_at"],
     )
 
 

@@ -222,6 +222,29 @@ live_generation = Table(
     Column("previous_id", String, ForeignKey("generations.generation_id")),
 )
 
+# The language models that may answer. The migration enters the shipped one, which has no manifest.
+models = Table(
+    "models",
+    metadata,
+    Column("model_id", String, primary_key=True),
+    Column("manifest_sha256", String),
+    Column("base_model", String),
+    Column("recipe", String),
+    Column("recipe_sha256", String),
+    Column("gate", JSON, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("promoted_at", UtcDateTime),
+)
+
+# One row: which model answers, and which one did before it.
+live_model = Table(
+    "live_model",
+    metadata,
+    Column("only_row", Boolean, primary_key=True),
+    Column("live_id", String, ForeignKey("models.model_id"), nullable=False),
+    Column("previous_id", String, ForeignKey("models.model_id")),
+)
+
 api_keys = Table(
     "api_keys",
     metadata,

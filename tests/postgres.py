@@ -12,8 +12,9 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from domain.models import SHIPPED_MODEL_ID
 from storage.engine import create_database_engine, upgrade_schema
-from storage.tables import live_generation, metadata, revisions
+from storage.tables import live_generation, live_model, metadata, models, revisions
 
 
 class PostgresServer:
@@ -37,9 +38,12 @@ class PostgresServer:
         """The URL of the migrated database as it is after its first upgrade."""
         with self._engine.begin() as connection:
             connection.execute(live_generation.update().values(live_id=None, previous_id=None))
+            connection.execute(live_model.update().values(live_id=SHIPPED_MODEL_ID, previous_id=None))
+            connection.execute(models.delete().where(models.c.model_id != SHIPPED_MODEL_ID))
+            connection.execute(models.update().values(promoted_at=None))
             connection.execute(revisions.update().values(value=0))
             for table in reversed(metadata.sorted_tables):
-                if table not in (live_generation, revisions):
+                if table not in (live_generation, live_model, models, revisions):
                     connection.execute(table.delete())
         return self._url
 

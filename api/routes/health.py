@@ -99,9 +99,14 @@ def _index(services: Services, startup: Startup) -> dict[str, Any]:
 def _language_model(services: Services, startup: Startup) -> dict[str, Any]:
     if not startup.is_loaded:
         return _check(_UNAVAILABLE, reason="Not loaded.")
-    model = services.language_model
+    serving = services.live_model.serving
+    if serving is None:
+        return _check(_UNAVAILABLE, reason="Not loaded.")
+    model = serving.model
     if model is None:
-        return _check(_DEGRADED, reason=services.language_model_problem, fallback="passages are quoted")
+        return _check(_DEGRADED, reason=serving.problem, fallback="passages are quoted")
+    if serving.problem is not None:
+        return _check(_DEGRADED, name=model.name, reason=serving.problem, fallback=f"{serving.model_id} answers")
     if not model.is_grounded:
         return _check(_DEGRADED, name=model.name, reason="Never fine-tuned here.", fallback="passages are quoted")
     return _check(_READY, name=model.name)

@@ -15,6 +15,7 @@ from storage.engine import create_database_engine, upgrade_schema
 from storage.generations import GenerationStore
 from storage.jobs import JobStore
 from storage.keys import KeyStore
+from storage.models import ModelStore
 from storage.vectors import VectorStore
 from tests.postgres import PostgresServer, running_postgres
 
@@ -81,6 +82,11 @@ def conversations(engine: Engine) -> ConversationStore:
 @pytest.fixture
 def generations(engine: Engine) -> GenerationStore:
     return GenerationStore(engine)
+
+
+@pytest.fixture
+def models(engine: Engine) -> ModelStore:
+    return ModelStore(engine)
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-import math
 import re
 import shutil
 import time
@@ -40,12 +39,16 @@ class ModelRegistry:
 
     Args:
         load: runs the model of a folder; None stands for the one that the settings name, the shipped one by default.
+        clock: seconds since the epoch.
     """
 
-    def __init__(self, models: ModelStore, artifacts: ArtifactStore, load: LoadModel) -> None:
+    def __init__(
+        self, models: ModelStore, artifacts: ArtifactStore, load: LoadModel, clock: Callable[[], float] = time.time
+    ) -> None:
         self._models = models
         self._artifacts = artifacts
         self._load = load
+        self._clock = clock
 
     def publish(self, folder: Path, facts: Mapping[str, Any]) -> ModelRecord:
         """Copy a trained folder into the registry, under an id that answers will name. It is not live by that.
@@ -167,7 +170,7 @@ class ModelRegistry:
                     self._models.forget(model_id)
                     self._artifacts.remove(model_id)
         for artifact_id in self._artifacts.list_ids():
-            if artifact_id not in published and _age(artifact_id) > _ORPHAN_SECONDS:
+            if artifact_id not in published and self._clock() - _drawn_at(artifact_id) > _ORPHAN_SECONDS:
                 self._artifacts.remove(artifact_id)
         self._artifacts.sweep()
 
@@ -209,7 +212,7 @@ def _text(facts: Mapping[str, Any], name: str) -> str | None:
     return None if value is None else str(value)
 
 
-def _age(artifact_id: str) -> float:
-    """Seconds since the id was drawn, which its UUIDv7 tells; infinite for an id of another shape."""
+def _drawn_at(artifact_id: str) -> float:
+    """When the id was drawn, which its UUIDv7 tells, in seconds since the epoch; 0 for an id of another shape."""
     match = _ID.fullmatch(artifact_id)
-    return time.time() - int(match[1] + match[2], 16) / 1000 if match else math.inf
+    return int(match[1] + match[2], 16) / 1000 if match else 0.0

@@ -7,7 +7,7 @@ import sys
 import typer
 
 from api import console_output as output
-from api.commands import evaluation, index, knowledge, operations, serving
+from api.commands import evaluation, index, knowledge, models, operations, serving
 from domain.errors import AlreadyRunning, AnswerdeskError, InvalidInput
 
 app = typer.Typer(
@@ -27,6 +27,7 @@ app.command()(evaluation.evaluate)
 app.command()(operations.doctor)
 app.add_typer(knowledge.documents, name="documents")
 app.add_typer(index.generations, name="generations")
+app.add_typer(models.models, name="models")
 app.add_typer(operations.keys, name="key")
 app.add_typer(operations.database, name="db")
 app.add_typer(operations.sample, name="sample")

@@ -16,7 +16,7 @@ from domain.errors import AnswerdeskError
 from domain.protocols import ProgressListener
 
 _PIPE_WIDTH = 1000
-_ID_COLUMNS = frozenset(("document", "generation", "prefix"))
+_ID_COLUMNS = frozenset(("document", "generation", "model", "prefix"))
 _out = Console(soft_wrap=True, highlight=False)
 _err = Console(stderr=True, soft_wrap=True, highlight=False)
 

@@ -18,7 +18,7 @@ from api.hosts import accepted_hosts
 from api.limits import AnswerSlots
 from api.metrics import Metrics
 from api.middleware import SECURITY_HEADERS, BodyLimit, HostGuard, RequestFrame
-from api.routes import completions, conversations, documents, generations, health, pages, search
+from api.routes import completions, conversations, documents, generations, health, models, pages, search
 from api.startup import Startup
 
 _UPLOADS = frozenset((("POST", "/v1/documents"),))
@@ -37,7 +37,7 @@ def create_app(services: Services) -> FastAPI:
     app.state.slots = AnswerSlots(services.settings.api.max_concurrent_answers)
     app.state.metrics = Metrics()
     app.state.draining = threading.Event()
-    for module in (completions, conversations, documents, generations, health, pages, search):
+    for module in (completions, conversations, documents, generations, health, models, pages, search):
         app.include_router(module.router)
     app.mount("/assets", pages.Assets(directory=pages.PAGES), name="assets")
     require_declared_roles(app.routes)

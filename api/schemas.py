@@ -40,40 +40,40 @@ Text = Annotated[str, AfterValidator(_storable)]
 CollectionName = Annotated[str, AfterValidator(_storable), AfterValidator(_collection)]
 
 
-class _Request(BaseModel):
+class RequestBody(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class SearchFilters(_Request):
+class SearchFilters(RequestBody):
     collection: CollectionName | None = None
 
 
-class SearchRequest(_Request):
+class SearchRequest(RequestBody):
     query: Text
     top_k: int | None = Field(default=None, ge=1, le=50)
     filters: SearchFilters = SearchFilters()
 
 
-class ConversationRequest(_Request):
+class ConversationRequest(RequestBody):
     collection: CollectionName | None = None
 
 
-class MessageRequest(_Request):
+class MessageRequest(RequestBody):
     content: Text
 
 
-class FeedbackRequest(_Request):
+class FeedbackRequest(RequestBody):
     rating: Literal["up", "down"]
     reason: Annotated[Text, Field(max_length=200)] | None = None
     comment: Annotated[Text, Field(max_length=2000)] | None = None
 
 
-class ReindexRequest(_Request):
+class ReindexRequest(RequestBody):
     full: bool = False
     promote: bool = True
 
 
-class _View(BaseModel):
+class View(BaseModel):
     model_config = ConfigDict(frozen=True, from_attributes=True)
 
     @classmethod
@@ -82,7 +82,7 @@ class _View(BaseModel):
         return cls.model_validate(value)
 
 
-class DocumentView(_View):
+class DocumentView(View):
     document_id: str
     collection: str
     source: str
@@ -98,7 +98,7 @@ class DocumentView(_View):
     updated_at: datetime
 
 
-class JobView(_View):
+class JobView(View):
     job_id: str
     kind: JobKind
     status: JobStatus
@@ -111,24 +111,24 @@ class JobView(_View):
     updated_at: datetime
 
 
-class AcceptedDocument(_View):
+class AcceptedDocument(View):
     """``job`` is null when the same bytes are already there under this name: nothing is to be done."""
 
     document: DocumentView
     job: JobView | None
 
 
-class UploadView(_View):
+class UploadView(View):
     documents: list[AcceptedDocument]
 
 
-class DocumentListView(_View):
+class DocumentListView(View):
     documents: list[DocumentView]
     total: int
     revision: int
 
 
-class DocumentTextView(_View):
+class DocumentTextView(View):
     document_id: str
     version: int
     source: str
@@ -136,12 +136,12 @@ class DocumentTextView(_View):
     text: str
 
 
-class CollectionDeletedView(_View):
+class CollectionDeletedView(View):
     collection: str
     deleted: int
 
 
-class PassageView(_View):
+class PassageView(View):
     """A passage with its document's names; the scores are null when it was not searched for."""
 
     passage_id: str
@@ -193,22 +193,22 @@ class PassageView(_View):
         )
 
 
-class DocumentPassagesView(_View):
+class DocumentPassagesView(View):
     document_id: str
     passages: list[PassageView]
 
 
-class SearchView(_View):
+class SearchView(View):
     passages: list[PassageView]
     generation: str | None
 
 
-class SentenceView(_View):
+class SentenceView(View):
     text: str
     citations: list[int]
 
 
-class CitationView(_View):
+class CitationView(View):
     n: int
     document_id: str
     source: str
@@ -222,7 +222,7 @@ class CitationView(_View):
     score: float
 
 
-class AnswerView(_View):
+class AnswerView(View):
     answer_id: str
     text: str
     status: AnswerStatus
@@ -235,13 +235,13 @@ class AnswerView(_View):
     timings_ms: dict[str, float]
 
 
-class ConversationView(_View):
+class ConversationView(View):
     conversation_id: str
     collection: str | None
     created_at: datetime
 
 
-class MessageView(_View):
+class MessageView(View):
     message_id: str
     role: Role
     content: str
@@ -249,18 +249,18 @@ class MessageView(_View):
     answer: AnswerView | None
 
 
-class MessageListView(_View):
+class MessageListView(View):
     conversation_id: str
     messages: list[MessageView]
 
 
-class SessionView(_View):
+class SessionView(View):
     token: str
     role: AccessRole
     expires_at: datetime
 
 
-class KeyView(_View):
+class KeyView(View):
     """A key as lists show it; the key itself is shown once, when it is made, and not kept."""
 
     key_id: str
@@ -272,11 +272,11 @@ class KeyView(_View):
     revoked_at: datetime | None
 
 
-class ReindexView(_View):
+class ReindexView(View):
     job: JobView
 
 
-class GenerationView(_View):
+class GenerationView(View):
     generation_id: str
     revision: int
     embedder_fingerprint: str
@@ -286,6 +286,6 @@ class GenerationView(_View):
     is_live: bool
 
 
-class GenerationListView(_View):
+class GenerationListView(View):
     generations: list[GenerationView]
     live: str | None

@@ -20,7 +20,7 @@ def write_tiny_gpt2(folder: Path, *, seed: int = 3, is_grounded: bool = True) ->
     tokenizer = _tokenizer()
     end = tokenizer.eos_token_id
     config = GPT2Config(
-        vocab_size=VOCABULARY, n_positions=64, n_embd=16, n_layer=2, n_head=2, bos_token_id=end, eos_token_id=end
+        vocab_size=VOCABULARY, n_positions=512, n_embd=16, n_layer=2, n_head=2, bos_token_id=end, eos_token_id=end
     )
     GPT2LMHeadModel(config).save_pretrained(folder)
     tokenizer.save_pretrained(folder)

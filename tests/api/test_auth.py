@@ -40,6 +40,9 @@ ALLOWED: dict[tuple[str, str], AccessRole | None] = {
     ("GET", "/v1/reindex/{job_id}"): STAFF,
     ("GET", "/v1/generations"): STAFF,
     ("POST", "/v1/generations/{generation_id}/promote"): STAFF,
+    ("GET", "/v1/registry/models"): STAFF,
+    ("POST", "/v1/registry/models/{model_id}/promote"): STAFF,
+    ("POST", "/v1/registry/rollback"): STAFF,
 }
 
 

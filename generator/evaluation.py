@@ -18,13 +18,11 @@ import numpy as np
 from domain.chat import Answer, AnswerStatus, ChatMessage, Role, TurnEvent, TurnFinished
 from domain.errors import InvalidInput
 from domain.protocols import Searcher
-from domain.text import words
+from generator.metrics import Figure as Figure  # what reports are made of: theirs to import from here
+from generator.metrics import all_facts_said, bootstrap, quote_is_right, support_share, token_f1
 from generator.search_plan import interleave, plan_searches
 
-_QUOTE_OVERLAP = 0.6
-_RESAMPLES = 1000
 _MAX_QUERY_CHARS = 4000  # no golden question comes near it
-_MARKS = str.maketrans({"’": "'", "‘": "'", "“": '"', "”": '"'})
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,16 +63,6 @@ class AnswerFigures:
     support: float | None
     confidence: float
     seconds: float
-
-
-@dataclass(frozen=True, slots=True)
-class Figure:
-    """A mean over ``n`` queries with a bootstrap 95 % interval."""
-
-    mean: float
-    low: float
-    high: float
-    n: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,11 +119,18 @@ def evaluate(
     measured = []
     for done, query in enumerate(queries, start=1):
         started = time.perf_counter()
-        answer = _final(list(agent.answer(query.question, query.history, query.collection)))
+        answer = finished(agent.answer(query.question, query.history, query.collection)).answer
         measured.append(measure(query, answer, time.perf_counter() - started))
         if progress:
             progress(done, len(queries))
     return summarise(measured)
+
+
+def finished(events: Iterable[TurnEvent]) -> TurnFinished:
+    """The event that ends a turn, with its answer and its receipt."""
+    last = list(events)[-1]
+    assert isinstance(last, TurnFinished)  # the agent's promise
+    return last
 
 
 def evaluate_retrieval(
@@ -197,45 +192,6 @@ def summarise(measured: Sequence[AnswerFigures]) -> EvaluationReport:
     )
 
 
-def token_f1(said: str, gold: str) -> float:
-    """SQuAD-style F1 of word multisets (Rajpurkar et al. 2016): lower case, no punctuation, no articles."""
-    a, b = Counter(_squad_words(said)), Counter(_squad_words(gold))
-    shared = sum((a & b).values())
-    return 2 * shared / (sum(a.values()) + sum(b.values())) if shared else 0.0
-
-
-def all_facts_said(said: str, facts: Sequence[Sequence[str]]) -> bool:
-    plain = _plain(said)
-    return all(any(_plain(wording) in plain for wording in alternatives) for alternatives in facts)
-
-
-def quote_is_right(quote: str, gold: str) -> bool:
-    """A cited quote is right when it holds the gold quote, is held by it, or has 60 % of its words."""
-    cited, wanted = words(_plain(quote)), words(_plain(gold))
-    if not cited or not wanted:
-        return False
-    if f" {' '.join(cited)} " in f" {' '.join(wanted)} " or f" {' '.join(wanted)} " in f" {' '.join(cited)} ":
-        return True
-    return sum((Counter(cited) & Counter(wanted)).values()) / len(wanted) >= _QUOTE_OVERLAP
-
-
-def support_share(said: str, quotes: Iterable[str]) -> float:
-    """Share of the answer's word 3-grams found in the quotes; a shorter answer counts as one gram."""
-    wanted = _grams(said)
-    held = set().union(*(_grams(quote, len(next(iter(wanted)))) for quote in quotes)) if wanted else set()
-    return len(wanted & held) / len(wanted) if wanted else 0.0
-
-
-def bootstrap(values: Sequence[float], seed: int = 0) -> Figure:
-    """Mean and percentile 95 % interval over 1,000 resamples."""
-    if not values:
-        return Figure(0.0, 0.0, 0.0, 0)
-    array = np.asarray(values, dtype=np.float64)  # (n,)
-    drawn = np.random.default_rng(seed).integers(0, len(array), size=(_RESAMPLES, len(array)))
-    low, high = np.percentile(array[drawn].mean(axis=1), [2.5, 97.5])
-    return Figure(float(array.mean()), float(low), float(high), len(array))
-
-
 def _figures(measured: Sequence[AnswerFigures]) -> dict[str, Figure]:
     answerable = [m for m in measured if m.answerable]
     citing = [m for m in measured if m.citations]
@@ -249,12 +205,6 @@ def _figures(measured: Sequence[AnswerFigures]) -> dict[str, Figure]:
         "support": [m.support for m in citing if m.support is not None],
     }
     return {name: bootstrap(found) for name, found in values.items()}
-
-
-def _final(events: Sequence[TurnEvent]) -> Answer:
-    last = events[-1]
-    assert isinstance(last, TurnFinished)  # the agent's promise
-    return last.answer
 
 
 def _parse(row: Mapping[str, Any]) -> GoldenQuery:
@@ -278,17 +228,3 @@ def _parse(row: Mapping[str, Any]) -> GoldenQuery:
         facts=tuple(tuple(str(wording) for wording in alternatives) for alternatives in facts),
         answerable=answerable,
     )
-
-
-def _plain(text: str) -> str:
-    return " ".join(text.translate(_MARKS).lower().split())
-
-
-def _squad_words(text: str) -> list[str]:
-    return [word for word in words(_plain(text)) if word not in ("a", "an", "the")]
-
-
-def _grams(text: str, size: int = 3) -> set[tuple[str, ...]]:
-    found = words(_plain(text))
-    size = min(size, len(found))
-    return {tuple(found[i : i + size]) for i in range(len(found) - size + 1)} if size else set()

@@ -1,0 +1,128 @@
+"""The product over a benchmark's documents: built once, opened many times, copied to take a document away."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+
+from api.bootstrap import Services, build_services
+from api.deletion import delete_document
+from api.settings import Settings
+from benchmarks.golden import answerdesk
+from domain.ids import sha256_hex
+from domain.protocols import Embedder, Vectors
+
+ROOT = Path(__file__).resolve().parent.parent
+# What decides about a built knowledge base, and what about the answers.
+_INGESTING = ("ingest", "retriever", "storage", "domain/documents.py", "domain/text.py")
+_ANSWERING = ("api/bootstrap.py", "domain", "generator", "ingest", "retriever", "storage")
+_NEVER_ANSWERS = {"__pycache__", "train"}
+
+
+def build_knowledge_base(files: Mapping[str, str], collection: str, work_dir: Path, settings: Settings) -> Path:
+    """The data folder of a knowledge base of ``files`` (text by name), through the real pipeline.
+
+    A folder that the same code made of the same files with the same settings is used again.
+    """
+    knobs = [settings.ingest.model_dump_json(), settings.retriever.model_dump_json(exclude={"threads"})]
+    facts = [*knobs, repr(sorted(files.items()))]
+    folder = work_dir / f"kb-{_hash([source_hash(_INGESTING), *facts])}"
+    if folder.exists():
+        return folder
+    unfinished = folder.with_suffix(".unfinished")
+    shutil.rmtree(unfinished, ignore_errors=True)
+    with TemporaryDirectory() as holder:
+        for name, text in files.items():
+            (Path(holder) / name).write_text(text, encoding="utf-8")
+        answerdesk(unfinished, "ingest", holder, "--collection", collection, "--wait")
+    answerdesk(unfinished, "reindex")
+    unfinished.rename(folder)
+    return folder
+
+
+@contextmanager
+def open_product(settings: Settings, data_dir: Path, embedder: Embedder | None = None) -> Iterator[Services]:
+    """The product over a data folder, ready to search; whoever wants the GPT-2 calls ``load_answering``."""
+    own = settings.model_copy(update={"data_dir": data_dir, "database_url": ""})
+    services = build_services(own, embedder=embedder)
+    try:
+        services.prepare_storage()
+        services.load_searching()
+        yield services
+    finally:
+        services.close()
+
+
+@contextmanager
+def without_document(services: Services, source: str, collection: str) -> Iterator[Services]:
+    """The product over a copy of the knowledge base from which one document was deleted."""
+    with TemporaryDirectory() as holder:
+        copy = Path(holder) / "data"
+        shutil.copytree(services.settings.data_dir, copy, ignore=shutil.ignore_patterns("models"))
+        with open_product(services.settings, copy, services.embedder) as reduced:
+            document = reduced.documents.get_by_source(collection, source)
+            assert document is not None
+            delete_document(reduced, document.document_id)
+            yield reduced
+
+
+def documents_by_source(services: Services, collection: str) -> dict[str, str]:
+    """Document id by file name."""
+    ledger = services.documents.list_documents(collection=collection, limit=10_000)
+    return {document.source: document.document_id for document in ledger}
+
+
+def source_hash(paths: Sequence[str] = _ANSWERING) -> str:
+    """Hash of the product's code and models as they stand on disk, committed or not."""
+    found = [file for path in paths for file in [ROOT / path, *(ROOT / path).rglob("*")]]
+    files = sorted(file for file in found if file.is_file() and not _NEVER_ANSWERS & set(file.parts))
+    return _hash([f"{file.relative_to(ROOT)} {sha256_hex(file.read_bytes())}" for file in files])
+
+
+def commit() -> str:
+    """The commit that is checked out, with ``+`` after it when the product's code differs from it."""
+
+    def git(*arguments: str) -> str:
+        return subprocess.run(["git", *arguments], cwd=ROOT, capture_output=True, text=True, check=True).stdout.strip()
+
+    return git("rev-parse", "--short=12", "HEAD") + ("+" if git("status", "--porcelain", "--", *_ANSWERING) else "")
+
+
+def _hash(parts: Sequence[str]) -> str:
+    return sha256_hex("\n".join(parts))[:12]
+
+
+class RememberingEmbedder:
+    """Encodes each document text once. For what is not timed: the same few thousand sentences come up all the time."""
+
+    def __init__(self, embedder: Embedder) -> None:
+        self._embedder = embedder
+        self._known: dict[str, Vectors] = {}
+
+    @property
+    def fingerprint(self) -> str:
+        return self._embedder.fingerprint
+
+    @property
+    def dimension(self) -> int:
+        return self._embedder.dimension
+
+    def known_words(self) -> Sequence[str]:
+        """See ``retriever.correction.Lexicon``."""
+        known_words = getattr(self._embedder, "known_words", None)
+        return known_words() if known_words is not None else ()
+
+    def encode_queries(self, texts: Sequence[str]) -> Vectors:
+        return self._embedder.encode_queries(texts)
+
+    def encode_documents(self, texts: Sequence[str]) -> Vectors:
+        missing = [text for text in dict.fromkeys(texts) if text not in self._known]
+        if missing:
+            self._known.update(zip(missing, self._embedder.encode_documents(missing), strict=True))
+        return np.stack([self._known[text] for text in texts]) if texts else np.zeros((0, self.dimension), np.float32)

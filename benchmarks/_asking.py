@@ -30,8 +30,9 @@ class Record:
     """One question and what became of it: numbers, names and offsets, but no text of a document or a dialogue.
 
     ``overlapping`` counts the citations whose quote shares a place of the document with a gold span; ``gold_found``: a
-    found passage does. ``parts`` is the receipt's confidence for each part of the question. What peers did with the
-    same passages (``quoted``, ``sentence_f1``, ``window_f1``) is None where the question's document was taken away.
+    found passage does. ``parts`` is the receipt's path and confidence for each part of the question. What peers did
+    with the same passages (``quoted``, ``sentence_f1``, ``window_f1``) is None where the question's document was taken
+    away.
     """
 
     id: str
@@ -124,7 +125,7 @@ class Examiner:
             overlapping=sum(gold.overlaps(c.document_id, c.start_char, c.end_char) for c in cited),
             gold_found=any(gold.overlaps(p.document_id, p.start_char, p.end_char) for p in passages),
             passages=tuple(passage.passage_id for passage in passages),
-            parts=tuple({"path": part["path"], **part["confidence"]} for part in parts),
+            parts=tuple({"path": part["path"], **_numbers(part["confidence"])} for part in parts),
         )
         return record if self._quoting is None else self._with_peers(record, turn, [p.text for p in passages])
 
@@ -183,6 +184,10 @@ def condensed(turn: Turn) -> str:
     """The question as the product searches for it, which is what a peer is asked too."""
     history = turn.query.history
     return " ".join(plan.query for plan in plan_searches(turn.query.question, history, _MAX_QUESTION_CHARS))
+
+
+def _numbers(facts: Mapping[str, Any]) -> dict[str, float]:
+    return {name: value for name, value in facts.items() if isinstance(value, (int, float))}
 
 
 def _answer(agent: Answering, turn: Turn) -> list[TurnEvent]:

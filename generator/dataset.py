@@ -1,39 +1,38 @@
 """Grounded examples: a question, the evidence shown with it, and the answer that may be given.
 
 A *seed* is a question with the passage that answers it (or none). This module turns seeds into what the model will
-meet at run time: one to four snippets of one to three sentences, best first and all alike, of which the right one is
-usually but not always the first, sometimes none. The answer is the right sentences, copied, each with its mark. Where
-seeds come from is the business of ``generator.train.sources``; nothing here reads a file.
+meet at run time: one to four snippets of one to three sentences in the order of a reader that is usually right, beside
+or instead of the right one what a search would have brought. The answer is the right sentences, copied, each with its
+mark. Where seeds come from is the business of ``generator.train.sources``; nothing here reads a file.
 """
 
 from __future__ import annotations
 
 import hashlib
-import math
 import random
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
 
 from domain.text import words
+from generator.augmentation import STOPWORDS, vary_question
+from generator.distractors import Bm25
 from generator.prompt import Evidence, MarkedSentence, render_answer, render_prompt
 
-_STOPWORDS = frozenset(
-    words(
-        "a an and any are as at be been but by can could did do does for from had has have how i if in into is it its "
-        "me my of on or our should so that the their them there these they this to was we were what when where which "
-        "who why will with would you your about more than then also not no yes please tell"
-    )
-)
 _HELD_OUT_PARTS = 3
 _VALIDATION_PARTS = 20
-_GOLD_RANK_WEIGHTS = (0.5, 0.25, 0.15, 0.1)
-_EVIDENCE_WORDS = (50, 180)
-_MAX_SNIPPETS = 4
-_MAX_SNIPPET_SENTENCES = 3
+_GOLD_FIRST = 0.65  # as often as the reader puts the right snippet first
+_LATER_RANKS = (0.43, 0.34, 0.23)  # where the right snippet stands otherwise
+_MAX_SNIPPETS = 4  # as in generator.evidence, which brings more than training needs
+_SNIPPETS = (0.05, 0.1, 0.2, 0.65)  # share of the prompts with one, two, three, four snippets, as far as they fit
+_EVIDENCE_WORDS = (90, 150)  # the runtime setting is 150
+_WINDOWS = (0.25, 0.35, 0.4)  # share of the snippets with one, two, three sentences, as far as they have neighbours
 _MAX_SNIPPET_WORDS = 75
-_NEIGHBOURS = 14  # passages of the same document tried as distractors
-_STRANGERS = 26  # passages of other documents of the same source tried as distractors
+_FOUND = 8  # passages that the search brings
+_NEIGHBOURS = 2  # passages of the same document that the search did not bring
+_PASSAGE_WEIGHT = 0.4
+_NOISE = 0.2  # on the scores of sentences, so that the order of the wrong ones is no clue
 
 
 def is_held_out(doc_id: str) -> bool:
@@ -85,32 +84,27 @@ class GroundedExample:
         return render_answer(self.answer)
 
 
+@lru_cache(maxsize=400_000)
 def content_words(text: str) -> frozenset[str]:
     """Lower-cased words that carry meaning, with a plural ``s`` taken off."""
     lowered = (word.lower() for word in words(text))
-    return frozenset(word[:-1] if len(word) > 3 and word.endswith("s") else word for word in lowered) - _STOPWORDS
+    return frozenset(word[:-1] if len(word) > 3 and word.endswith("s") else word for word in lowered) - STOPWORDS
 
 
-@dataclass
 class _Pool:
-    """The passages of one source and one side of the split, with their words, to draw distractors from."""
+    """The passages of one source and one side of the split, to draw distractors from."""
 
-    passages: list[Passage] = field(default_factory=list)
-    word_sets: list[frozenset[str]] = field(default_factory=list)
-    by_document: dict[str, list[int]] = field(default_factory=lambda: defaultdict(list))
-    document_frequency: Counter[str] = field(default_factory=Counter)
+    def __init__(self) -> None:
+        self.passages: list[Passage] = []
+        self.by_document: dict[str, list[int]] = defaultdict(list)
 
     def add(self, passage: Passage) -> None:
-        found = content_words(passage.heading + " " + " ".join(passage.sentences))
         self.by_document[passage.document].append(len(self.passages))
         self.passages.append(passage)
-        self.word_sets.append(found)
-        self.document_frequency.update(found)
 
-    def weight(self, shared: Iterable[str]) -> float:
-        """Summed inverse document frequency of the shared words."""
-        n = len(self.passages) + 1
-        return sum(math.log(n / (1 + self.document_frequency[word])) + 0.1 for word in shared)
+    @cached_property
+    def index(self) -> Bm25:
+        return Bm25([w for text in (p.heading, *p.sentences) for w in content_words(text)] for p in self.passages)
 
 
 class ExampleBuilder:
@@ -128,99 +122,112 @@ class ExampleBuilder:
             self._pools[source, is_validation(passage.document)].add(passage)
 
     def build(self, seed: Seed, rng: random.Random) -> GroundedExample:
-        pool = self._pools[seed.source, is_validation(seed.passage.document)]
-        wanted = content_words(seed.question)
+        """One example; the same seed gives another one each time: other evidence, order and wording."""
         absent = bool(seed.answer) and rng.random() < self._refusal_share
-        budget = rng.randint(*_EVIDENCE_WORDS)
-        gold_answer = () if absent else seed.answer
-        snippets: list[Evidence] = []
-        if not absent:
-            window = _window_around(seed.passage, seed.answer or _best_sentence(seed.passage, wanted), rng)
-            snippets.append(Evidence(" ".join(window), seed.passage.heading if seed.show_heading else ""))
-            budget -= len(snippets[0].text.split())
-        n_more = rng.choices((0, 1, 2, 3), (0.08, 0.22, 0.35, 0.35))[0] + (1 if absent else 0)
-        for other in self._distractors(seed, pool, wanted, rng)[: min(n_more, _MAX_SNIPPETS)]:
-            snippet = _window_around(other, _best_sentence(other, wanted), rng)
-            budget -= sum(len(sentence.split()) for sentence in snippet)
-            if budget < 0 and snippets:
-                break
-            snippets.append(Evidence(" ".join(snippet), other.heading if seed.show_heading else ""))
+        wanted = content_words(seed.question)
+        gold = [] if absent else [_gold_snippet(seed, wanted, rng)]
+        n = rng.choices(range(1, _MAX_SNIPPETS + 1), _SNIPPETS)[0]
+        budget = rng.randint(*_EVIDENCE_WORDS) - sum(_size(snippet.sentences) for snippet in gold)
+        shown = self._distractors(seed, gold, wanted, rng)
+        shown = _affordable(shown, budget, always_one=absent)[: n - len(gold)]
         rank = 0
-        if not absent and len(snippets) > 1:
-            rank = rng.choices(range(len(snippets)), _GOLD_RANK_WEIGHTS[: len(snippets)])[0]
-            snippets.insert(rank, snippets.pop(0))
-        copied = [seed.passage.sentences[i] for i in gold_answer]
-        told = [seed.reply] if seed.reply and gold_answer else copied
-        answer = tuple(MarkedSentence(text, (rank + 1,)) for text in told)
-        question = vary_question(seed.question, rng)
-        return GroundedExample(seed.source, seed.passage.document, question, tuple(snippets), answer)
+        if gold:
+            later = _LATER_RANKS[: len(shown)]
+            if later and rng.random() > _GOLD_FIRST:
+                rank = rng.choices(range(1, len(later) + 1), later)[0]
+            shown.insert(rank, gold[0])
+        copied = [] if absent else [seed.passage.sentences[i] for i in seed.answer]
+        told = [seed.reply] if seed.reply and copied else copied
+        return GroundedExample(
+            seed.source,
+            seed.passage.document,
+            vary_question(seed.question, rng),
+            tuple(Evidence(" ".join(s.sentences), s.heading if seed.show_heading else "") for s in shown),
+            tuple(MarkedSentence(text, (rank + 1,)) for text in told),
+        )
 
-    def _distractors(self, seed: Seed, pool: _Pool, wanted: frozenset[str], rng: random.Random) -> list[Passage]:
-        """Passages that look right and are not, best first; a little noise keeps the order from being a clue."""
+    def _distractors(
+        self, seed: Seed, gold: Sequence[Passage], wanted: frozenset[str], rng: random.Random
+    ) -> list[Passage]:
+        """Snippets of what the search brings, best first: of other passages, and of the right one's other sentences."""
+        pool = self._pools[seed.source, is_validation(seed.passage.document)]
+        found = pool.index.best(wanted, _FOUND)
         near = pool.by_document[seed.passage.document]
-        tried = rng.sample(near, min(_NEIGHBOURS, len(near)))
-        tried += rng.sample(range(len(pool.passages)), min(_STRANGERS, len(pool.passages)))
-        scored: dict[int, float] = {}
+        scores = dict.fromkeys(rng.sample(near, min(_NEIGHBOURS, len(near))), 0.0) | dict(found)
+        best = max(scores.values(), default=0.0) or 1.0
         answers = {seed.passage.sentences[i] for i in seed.answer}
-        for i in tried:
+        taken = {sentence for snippet in gold for sentence in snippet.sentences}
+        asked = sum(pool.index.weight(word) for word in wanted) or 1.0
+        snippets: list[tuple[float, Passage]] = []
+        for i, score in scores.items():
             passage = pool.passages[i]
-            if passage == seed.passage or answers & set(passage.sentences):
+            if answers & set(passage.sentences) and not (gold and passage == seed.passage):
                 continue
-            scored[i] = pool.weight(wanted & pool.word_sets[i]) * rng.uniform(0.7, 1.3) + rng.random() * 0.1
-        return [pool.passages[i] for i in sorted(scored, key=lambda i: -scored[i])[:_MAX_SNIPPETS]]
+            for run in _runs(passage, taken):
+                heading = content_words(passage.heading)
+                shares = [
+                    sum(pool.index.weight(w) for w in wanted & (heading | content_words(text))) / asked
+                    + rng.random() * _NOISE
+                    for text in run
+                ]
+                at = max(range(len(run)), key=shares.__getitem__)
+                snippet = Passage(passage.document, passage.heading, _window(run, (at, at), rng))
+                snippets.append((shares[at] + _PASSAGE_WEIGHT * score / best, snippet))
+        return [snippet for _, snippet in sorted(snippets, key=lambda scored: -scored[0])]
 
 
-def vary_question(question: str, rng: random.Random) -> str:
-    """The same question as a hurried customer might type it: lower case, no question mark, a slip, keywords only."""
-    text = question.strip()
-    if rng.random() < 0.12:
-        kept = [word for word in text.rstrip("?.! ").split() if word.lower().strip(",;:'\"") not in _STOPWORDS]
-        text = " ".join(kept) if len(kept) >= 2 else text
-    if rng.random() < 0.4:
-        text = text.rstrip("?. ")
-    if rng.random() < 0.4:
-        text = text.lower()
-    if rng.random() < 0.1:
-        text = _slip(text, rng)
-    if rng.random() < 0.06:
-        text = rng.choice(("hi, ", "Hello, ", "please tell me: ", "quick question: ", "Hi! ")) + text
-    return text
+def _gold_snippet(seed: Seed, wanted: frozenset[str], rng: random.Random) -> Passage:
+    """What is shown of the seed's passage: the answer, or what looks most like one, with some neighbours."""
+    told = seed.passage.sentences
+    shared = [len(wanted & content_words(sentence)) for sentence in told]
+    kept = seed.answer or (max(range(len(told)), key=lambda i: (shared[i], -i)),)
+    return Passage(seed.passage.document, seed.passage.heading, _window(told, (min(kept), max(kept)), rng))
 
 
-def _slip(text: str, rng: random.Random) -> str:
-    tokens = text.split(" ")
-    long_words = [i for i, token in enumerate(tokens) if len(token) > 4 and token.isalpha()]
-    if not long_words:
-        return text
-    i = rng.choice(long_words)
-    at = rng.randrange(1, len(tokens[i]) - 1)
-    word = tokens[i]
-    swapped = word[:at] + word[at + 1] + word[at] + word[at + 2 :]
-    tokens[i] = rng.choice((swapped, word[:at] + word[at + 1 :], word[:at] + word[at] + word[at:]))
-    return " ".join(tokens)
-
-
-def _best_sentence(passage: Passage, wanted: frozenset[str]) -> tuple[int, ...]:
-    """The index of the sentence that shares the most words with the question; the first one on a tie."""
-    shared = [len(wanted & content_words(sentence)) for sentence in passage.sentences]
-    return (max(range(len(shared)), key=lambda i: (shared[i], -i)),)
-
-
-def _window_around(passage: Passage, kept: tuple[int, ...], rng: random.Random) -> tuple[str, ...]:
-    """One to three consecutive sentences that hold every kept index (more only where the kept ones span more)."""
-    first, last = min(kept), max(kept)
-    target = rng.randint(1, _MAX_SNIPPET_SENTENCES)
+def _window(told: Sequence[str], kept: tuple[int, int], rng: random.Random) -> tuple[str, ...]:
+    """One to three consecutive sentences that hold ``kept``, first to last (more only where these span more)."""
+    first, last = kept
+    target = rng.choices((1, 2, 3), _WINDOWS)[0]
     while last - first + 1 < target:
-        before, after = first > 0, last + 1 < len(passage.sentences)
+        before, after = first > 0, last + 1 < len(told)
         if not (before or after):
             break
-        if before and (not after or rng.random() < 0.4):
-            first -= 1
-        else:
-            last += 1
-        if sum(len(sentence.split()) for sentence in passage.sentences[first : last + 1]) > _MAX_SNIPPET_WORDS:
+        earlier = before and (not after or rng.random() < 0.5)
+        grown = (first - 1, last) if earlier else (first, last + 1)
+        if _size(told[grown[0] : grown[1] + 1]) > _MAX_SNIPPET_WORDS:
             break
-    return passage.sentences[first : last + 1]
+        first, last = grown
+    return tuple(told[first : last + 1])
+
+
+def _runs(passage: Passage, taken: set[str]) -> Iterable[tuple[str, ...]]:
+    """The unbroken runs of sentences that are not shown yet."""
+    run: list[str] = []
+    for sentence in passage.sentences:
+        if sentence in taken:
+            if run:
+                yield tuple(run)
+            run = []
+        else:
+            run.append(sentence)
+    if run:
+        yield tuple(run)
+
+
+def _affordable(snippets: Sequence[Passage], budget: int, always_one: bool) -> list[Passage]:
+    """The best snippets that fit into ``budget`` words together."""
+    kept: list[Passage] = []
+    for snippet in snippets:
+        size = _size(snippet.sentences)
+        if size > budget and (kept or not always_one):
+            continue
+        budget -= size
+        kept.append(snippet)
+    return kept
+
+
+def _size(told: Iterable[str]) -> int:
+    return sum(len(sentence.split()) for sentence in told)
 
 
 def _bucket(text: str, parts: int) -> int:

@@ -13,6 +13,7 @@ import sys
 import tomllib
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -20,11 +21,14 @@ from pydantic import BaseModel, ConfigDict
 from transformers import PreTrainedTokenizerBase
 
 from generator.dataset import ExampleBuilder, GroundedExample, Seed, is_validation
+from generator.train.choices import Choice, PackedChoices, as_choice
 from generator.train.packed import Packed, save_packed
 from generator.train.sources import ENGLISH_PROSE, all_seeds, read_doc2dial, read_rows
 from generator.train.tokenizer import load_tokenizer, train_tokenizer
 
 logger = logging.getLogger(__name__)
+CHOICES = "choices"  # a folder of its own: the training loop reads every packed file beside it as rows of tokens
+_MARK_TOKENS = 4  # of " [n]", rounded up
 
 
 class BuildRecipe(BaseModel):
@@ -50,7 +54,7 @@ class BuildRecipe(BaseModel):
 def main(recipe_path: Path) -> None:
     recipe = BuildRecipe.model_validate(tomllib.loads(recipe_path.read_text(encoding="utf-8")))
     rng = random.Random(recipe.seed)  # noqa: S311  # repeatable, not secret
-    recipe.data.mkdir(parents=True, exist_ok=True)
+    (recipe.data / CHOICES).mkdir(parents=True, exist_ok=True)
     seeds = list(all_seeds(recipe.sources, rng, recipe.prose_documents))
     logger.info("seeds read", extra={"counts": dict(Counter(seed.source for seed in seeds))})
     train, validation = build_examples(seeds, recipe.examples, recipe.validation_rows, rng)
@@ -58,6 +62,9 @@ def main(recipe_path: Path) -> None:
     tokenizer.save_pretrained(str(recipe.data / "tokenizer"))
     for name, examples in (("grounded", train), ("validation", validation)):
         save_packed(recipe.data / f"{name}.npz", pack_examples(examples, tokenizer, recipe.context))
+        choices = pack_choices(examples, tokenizer, recipe.context)
+        choices.save(recipe.data / CHOICES / f"{name}.npz")
+        logger.info("choices packed", extra={"kind": name, "rows": len(choices)})
         logger.info("examples packed", extra={"kind": name, "rows": len(examples)})
     prose = pack_prose(_prose(recipe, rng), tokenizer, recipe.prose_row, recipe.prose_tokens)
     save_packed(recipe.data / "prose.npz", prose)
@@ -96,17 +103,31 @@ def build_examples(
     return sides[0], sides[1]
 
 
-def pack_examples(examples: Iterable[GroundedExample], tokenizer: PreTrainedTokenizerBase, context: int) -> Packed:
+def pack_examples(examples: Sequence[GroundedExample], tokenizer: PreTrainedTokenizerBase, context: int) -> Packed:
     """Prompt, answer and end-of-text; a row longer than the context is left out, never cut."""
     rows: list[list[int]] = []
     answers: list[int] = []
-    for example in examples:
-        prompt = tokenizer.encode(example.prompt())
-        row = [*prompt, *tokenizer.encode(example.target()), int(tokenizer.eos_token_id)]
+    prompts = tokenizer([example.prompt() for example in examples])["input_ids"]
+    targets = tokenizer([example.target() for example in examples])["input_ids"]
+    for prompt, target in zip(prompts, targets, strict=True):
+        row = [*prompt, *target, int(tokenizer.eos_token_id)]
         if len(row) <= context:
             rows.append(row)
             answers.append(len(prompt))
     return Packed.of(rows, answers)
+
+
+def pack_choices(
+    examples: Iterable[GroundedExample], tokenizer: PreTrainedTokenizerBase, context: int
+) -> PackedChoices:
+    """The examples whose answers are choices, as far as the prompt and the said sentences fit into the context."""
+    found = (as_choice(example, tokenizer) for example in examples)
+    return PackedChoices.of([c for c in found if c is not None and _longest_branch(c) <= context])
+
+
+def _longest_branch(choice: Choice) -> int:
+    sizes = [end - start + _MARK_TOKENS for start, end, _ in choice.sentences]
+    return len(choice.prompt) + sum(sizes[i] for i in choice.said) + max(sizes, default=_MARK_TOKENS)
 
 
 def pack_prose(texts: Iterable[str], tokenizer: PreTrainedTokenizerBase, length: int, limit: int) -> Packed:
@@ -138,10 +159,10 @@ def make_copy_rows(prose: Packed, n_rows: int, vocabulary: int, seed: int) -> Pa
 
 
 def save_examples(path: Path, examples: Iterable[GroundedExample]) -> None:
-    """One JSON object a line, with the prompt and the target as text, to look at and to evaluate on."""
+    """One JSON object a line, with the prompt and the target as text too, to look at and to evaluate on."""
     with path.open("w", encoding="utf-8") as out:
         for e in examples:
-            record = {"source": e.source, "document": e.document, "prompt": e.prompt(), "target": e.target()}
+            record = {**asdict(e), "prompt": e.prompt(), "target": e.target()}
             out.write(json.dumps(record, ensure_ascii=False) + "\n")
 
 

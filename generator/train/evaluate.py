@@ -1,132 +1,151 @@
-"""Greedy answers on examples of unseen documents: ``python -m generator.train.evaluate MODEL EXAMPLES.jsonl [N]``.
+"""Choosing as it is used, on unseen documents: ``python -m generator.train.evaluate FOLDER EXAMPLES.jsonl``.
 
-The model runs as it is served: converted with CTranslate2 to 8 bits. Gold answers come from the data sets, so a right
-sentence that the data set did not choose counts as wrong here. With ``first`` as the model, the first sentence of the
-first piece of evidence is the answer to everything: the baseline that any model has to beat.
+As in ``generator.composition``, without the reader's bias: at each step the sentences of the evidence that may follow
+and the end are candidates, and the one with the likeliest opening is taken; ``[0]`` is left out, and its margin over
+the best first sentence is judged apart. Gold answers come from the data sets: a right sentence that the data set did
+not choose counts as wrong. Two baselines need no model: the first sentence of ``[1]``, and the whole of ``[1]``.
 """
 
 from __future__ import annotations
 
 import json
 import logging
-import re
 import sys
-import tempfile
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import ctranslate2
-from ctranslate2.converters import TransformersConverter
+import torch
+from transformers import GPT2LMHeadModel, PreTrainedTokenizerBase
 
-from domain.text import sentences, words
-from generator.prompt import REFUSAL, is_refusal, split_marked
+from domain.text import words
+from generator.dataset import GroundedExample
+from generator.prompt import REFUSAL, Evidence, MarkedSentence
+from generator.train.choices import OPENING_WORDS, Tree, as_shown, evidence_sentences, log_likelihoods
 from generator.train.tokenizer import load_tokenizer
 
 logger = logging.getLogger(__name__)
-_MAX_NEW_TOKENS = 120
-_EVIDENCE_LINE = re.compile(r"^\[(\d)\] (.*)$", re.MULTILINE)
 _ARTICLES = frozenset(("a", "an", "the"))
+_MAX_SENTENCES = 4
+
+
+@dataclass(frozen=True)
+class Composed:
+    """``said`` are the sentences as (text, mark); ``margin``: nats by which ``[0]`` is likelier than the best first."""
+
+    said: tuple[tuple[str, int], ...]
+    margin: float
 
 
 @dataclass(frozen=True)
 class Figures:
-    """Shares from 0 to 1.
+    """``first``: share of answerable examples whose first sentence is one of the gold ones; ``right_mark``: whose first
+    mark is; ``f1``: token F1 with the gold answer over answerable examples; ``exact``: the gold sentences and no other.
 
-    ``copied``: generated sentences that stand verbatim in the evidence they cite. ``right_mark``: answered answerable
-    examples whose first mark is the gold one. ``f1``: token F1 with the gold answer over answerable examples, a refusal
-    scoring 0. ``exact``: completions equal to the target. ``answered``: answerable examples that were answered.
+    The refusal columns: with the margin from which as many are declined as are unanswerable, the precision (which is
+    then also the recall), and the area under the curve of the margin.
     """
 
     examples: int
     answerable: int
-    copied: float
+    first: float
     right_mark: float
     f1: float
     exact: float
-    answered: float
-    refusal_precision: float
-    refusal_recall: float
+    refusal: float
+    refusal_area: float
 
 
-def evaluate(model: Path | None, examples: Path, limit: int | None = None) -> dict[str, Figures]:
-    """Figures over all examples (``"all"``) and for each source; without a model those of ``first_sentence``."""
+def evaluate(model: Path, examples: Path, limit: int | None = None) -> dict[str, dict[str, Figures]]:
+    """Figures over all examples (``"all"``) and for each source: of the model and of the two baselines."""
     rows = [json.loads(line) for line in examples.read_text(encoding="utf-8").splitlines()[:limit]]
-    prompts = [row["prompt"] for row in rows]
-    completions = [first_sentence(prompt) for prompt in prompts] if model is None else complete(model, prompts)
-    found: dict[str, Figures] = {}
-    for source in ["all", *sorted({row["source"] for row in rows})]:
-        pairs = [(r, c) for r, c in zip(rows, completions, strict=True) if source in ("all", r["source"])]
-        found[source] = score([row for row, _ in pairs], [completion for _, completion in pairs])
+    read = [as_example(row) for row in rows]
+    tokenizer = load_tokenizer(model)
+    network = GPT2LMHeadModel.from_pretrained(str(model), dtype=torch.float32, attn_implementation="eager").eval()
+    shown = [shown_sentences(example) for example in read]
+    composed = {
+        "model": [compose(network, tokenizer, e.prompt(), s) for e, s in zip(read, shown, strict=True)],
+        "first sentence of [1]": [Composed(tuple(s[:1]), 0.0) for s in shown],
+        "whole of [1]": [Composed(tuple(part for part in s if part[1] == 1), 0.0) for s in shown],
+    }
+    found: dict[str, dict[str, Figures]] = {}
+    for source in ["all", *sorted({example.source for example in read})]:
+        at = [i for i, example in enumerate(read) if source in ("all", example.source)]
+        found[source] = {name: figures([read[i] for i in at], [made[i] for i in at]) for name, made in composed.items()}
     return found
 
 
-def first_sentence(prompt: str) -> str:
-    """The first sentence of the first evidence, its heading left out as far as a colon tells."""
-    shown = dict(_EVIDENCE_LINE.findall(prompt)).get("1", "")
-    told = sentences(shown.rpartition(": ")[2])
-    return f" {told[0]} [1]" if told else " [0]"
+def as_example(row: dict[str, Any]) -> GroundedExample:
+    """An example as ``generator.train.build.save_examples`` wrote it."""
+    return GroundedExample(
+        row["source"],
+        row["document"],
+        row["question"],
+        tuple(Evidence(**piece) for piece in row["evidence"]),
+        tuple(MarkedSentence(told["text"], tuple(told["marks"])) for told in row["answer"]),
+    )
 
 
-def complete(model: Path, prompts: Sequence[str]) -> list[str]:
-    """The greedy completion of each prompt; a prompt too long for the context gets none, which counts as declining."""
-    tokenizer = load_tokenizer(model)
-    room = int(json.loads((model / "config.json").read_text(encoding="utf-8"))["n_positions"]) - _MAX_NEW_TOKENS
-    tokens = [tokenizer.convert_ids_to_tokens(tokenizer.encode(prompt)) for prompt in prompts]
-    fitting = [i for i, prompt in enumerate(tokens) if len(prompt) <= room]
-    with tempfile.TemporaryDirectory() as holder:
-        TransformersConverter(str(model)).convert(holder, quantization="int8", force=True)
-        engine = ctranslate2.Generator(holder, device="cpu", compute_type="int8_float32", intra_threads=2)
-        results = engine.generate_batch(
-            [tokens[i] for i in fitting],
-            max_batch_size=1024,
-            batch_type="tokens",
-            max_length=_MAX_NEW_TOKENS,
-            sampling_topk=1,
-            include_prompt_in_result=False,
-            end_token=tokenizer.eos_token,
-        )
-    completions = [""] * len(prompts)
-    for i, result in zip(fitting, results, strict=True):
-        completions[i] = tokenizer.decode(result.sequences_ids[0], skip_special_tokens=True)
-    return completions
+def shown_sentences(example: GroundedExample) -> list[tuple[str, int]]:
+    """The evidence's sentences in the order they are shown, each with its mark."""
+    prompt = example.prompt()
+    return [(span.of(prompt), mark) for span, mark in evidence_sentences(prompt, example.evidence)]
 
 
-def score(rows: Sequence[dict[str, Any]], completions: Sequence[str]) -> Figures:
-    """Compare completions with targets; see ``Figures``."""
-    n: Counter[str] = Counter()
+@torch.no_grad()
+def compose(
+    model: GPT2LMHeadModel, tokenizer: PreTrainedTokenizerBase, prompt: str, sentences: Sequence[tuple[str, int]]
+) -> Composed:
+    """Greedy over the sentences and the end."""
+    end = [int(tokenizer.eos_token_id)]
+    openings = [tokenizer.encode(" " + " ".join(text.split()[:OPENING_WORDS])) for text, _ in sentences]
+    prompt_tokens = tokenizer.encode(prompt)
+    left = list(range(len(sentences)))
+    said: list[int] = []
+    margin = float("inf")  # nothing shown: nothing can be said
+    while left and len(said) < _MAX_SENTENCES:
+        told = "".join(f" {text} [{mark}]" for text, mark in (sentences[i] for i in said))
+        tree = Tree(prompt_tokens + tokenizer.encode(told))
+        root = tree.root()
+        other = end if said else tokenizer.encode(f" {REFUSAL}")
+        nodes = [tree.branch(root, tokens) for tokens in (*(openings[i] for i in left), other)]
+        (scores,) = log_likelihoods(model, [tree], [nodes])
+        best = int(scores[:-1].argmax())
+        if not said:
+            margin = float(scores[-1] - scores[best])
+        elif scores[-1] >= scores[best]:
+            break
+        said.append(left[best])
+        last = said[-1]
+        left = [i for i in left if i != last and (i > last or sentences[i][1] != sentences[last][1])]
+    return Composed(tuple(sentences[i] for i in said), margin)
+
+
+def figures(examples: Sequence[GroundedExample], composed: Sequence[Composed]) -> Figures:
+    """Compare what was composed with the gold answers; see ``Figures``."""
+    answerable = [(e, c) for e, c in zip(examples, composed, strict=True) if e.answer]
+    unanswerable = [c.margin for e, c in zip(examples, composed, strict=True) if not e.answer]
+    hits: Counter[str] = Counter()
     f1 = 0.0
-    for row, completion in zip(rows, completions, strict=True):
-        declined, answerable = is_refusal(completion), row["target"].strip() != REFUSAL
-        n["exact"] += completion.strip() == row["target"].strip()
-        n["answerable"] += answerable
-        n["declined"] += declined
-        n["rightly_declined"] += declined and not answerable
-        if declined:
-            continue
-        evidence = dict(_EVIDENCE_LINE.findall(row["prompt"]))
-        said, _ = split_marked(completion + "\n")
-        n["sentences"] += len(said)
-        n["copied"] += sum(any(s.text in evidence.get(str(m), "") for m in s.marks) for s in said)
-        if not answerable:
-            continue
-        gold, _ = split_marked(row["target"] + "\n")
-        n["answered"] += 1
-        n["right_mark"] += bool(said) and said[0].marks[:1] == gold[0].marks[:1]
-        f1 += token_f1(" ".join(s.text for s in said), " ".join(s.text for s in gold))
-    unanswerable = len(rows) - n["answerable"]
+    for example, made in answerable:
+        gold = [(as_shown(told), told.marks[0]) for told in example.answer]
+        hits["first"] += bool(made.said) and made.said[0] in gold
+        hits["right_mark"] += bool(made.said) and made.said[0][1] == gold[0][1]
+        hits["exact"] += list(made.said) == gold
+        f1 += token_f1(" ".join(text for text, _ in made.said), " ".join(text for text, _ in gold))
+    n = max(1, len(answerable))
+    margins = [made.margin for _, made in answerable]
     return Figures(
-        examples=len(rows),
-        answerable=n["answerable"],
-        copied=_share(n["copied"], n["sentences"]),
-        right_mark=_share(n["right_mark"], n["answered"]),
-        f1=_share(f1, n["answerable"]),
-        exact=_share(n["exact"], len(rows)),
-        answered=_share(n["answered"], n["answerable"]),
-        refusal_precision=_share(n["rightly_declined"], n["declined"]),
-        refusal_recall=_share(n["rightly_declined"], unanswerable),
+        examples=len(examples),
+        answerable=len(answerable),
+        first=round(hits["first"] / n, 4),
+        right_mark=round(hits["right_mark"] / n, 4),
+        f1=round(f1 / n, 4),
+        exact=round(hits["exact"] / n, 4),
+        refusal=_precision_at_recall(unanswerable, margins),
+        refusal_area=_area(unanswerable, margins),
     )
 
 
@@ -137,14 +156,23 @@ def token_f1(said: str, gold: str) -> float:
     return 2 * shared / (sum(a.values()) + sum(b.values())) if shared else 0.0
 
 
-def _share(part: float, whole: float) -> float:
-    return round(part / whole, 4) if whole else 0.0
+def _precision_at_recall(positive: Sequence[float], negative: Sequence[float]) -> float:
+    """The share of positives among the ``len(positive)`` greatest, where precision and recall are the same."""
+    ranked = sorted([(-value, False) for value in negative] + [(-value, True) for value in positive])
+    found = sum(is_positive for _, is_positive in ranked[: len(positive)])
+    return round(found / len(positive), 4) if positive else 0.0
+
+
+def _area(positive: Sequence[float], negative: Sequence[float]) -> float:
+    """The chance that a positive stands above a negative; 0.5 says nothing."""
+    wins = sum((p > n) + 0.5 * (p == n) for p in positive for n in negative)
+    return round(wins / (len(positive) * len(negative)), 4) if positive and negative else 0.0
 
 
 if __name__ == "__main__":
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     logging.getLogger("transformers").setLevel(logging.ERROR)
-    measured = None if sys.argv[1] == "first" else Path(sys.argv[1])
-    figures = evaluate(measured, Path(sys.argv[2]), int(sys.argv[3]) if len(sys.argv) > 3 else None)
-    for source, values in figures.items():
-        logger.info("%s %s", source, json.dumps(asdict(values)))
+    measured = evaluate(Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3]) if len(sys.argv) > 3 else None)
+    for source, by_name in measured.items():
+        for name, values in by_name.items():
+            logger.info("%s | %s %s", source, name, json.dumps(asdict(values)))

@@ -10,14 +10,17 @@ import io
 import json
 import random
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import zstandard
 
-from domain.text import Span, sentence_spans, sentences, words
+from domain.chat import ChatMessage, Role
+from domain.text import Span, sentence_spans, sentences
+from generator.condense import condense
 from generator.dataset import Passage, Seed, content_words, is_held_out
+from generator.train.asking import ask_about, keyword_question, sentence_question
 
 ENGLISH_PROSE = (
     "aws_connect_admin",
@@ -38,24 +41,10 @@ ENGLISH_PROSE = (
     "sysadmin_docs",
     "vespa_docs",
 )
-_VERBS = frozenset(
-    words(
-        "add adjust activate allow apply assign attach authenticate back build calculate cancel change check "
-        "choose clear close combine compare configure connect control convert copy create customize debug "
-        "define delete deploy disable display download edit enable enter execute export extend filter find "
-        "fix format generate get group handle import improve insert install join launch link list load log "
-        "manage migrate modify monitor move open organize play post prepare prevent print process publish "
-        "query receive record register remove rename replace reset resize resolve restore restrict retrieve "
-        "rotate run save schedule search secure select send set share show sign sort specify start stop "
-        "submit switch sync synchronize test track transfer troubleshoot turn uninstall update upgrade upload "
-        "use validate verify view work write"
-    )
-)
-_HOW_TO = ("How do I {}?", "How can I {}?", "how to {}", "What do I have to do to {}?", "I want to {}", "Can I {}?")
-_WHAT_IS = ("What is {}?", "What does {} mean?", "Tell me about {}", "{}?", "What about {}?", "Can you explain {}?")
 _MAX_SENTENCE_WORDS = 45
 _ENOUGH_WORDS = 12  # an answer shorter than this takes the next sentence with it
 _PASSAGE_SENTENCES = 6
+_MAX_ANSWER_SENTENCES = 3
 
 
 def read_rows(path: Path) -> Iterator[dict[str, Any]]:
@@ -95,7 +84,7 @@ def squad_seeds(rows: Iterable[dict[str, Any]], source: str) -> Iterator[Seed]:
         if (hit is None and at >= 0) or not spans:
             continue
         low = max(0, (hit or 0) - 5) if len(spans) > 12 else 0
-        kept = [span.of(row["passage"]) for span in spans[low : low + 12]]
+        kept = [" ".join(span.of(row["passage"]).split()) for span in spans[low : low + 12]]
         if hit is not None and len(kept[hit - low].split()) > 60:
             continue
         title = str(row["title"]).replace("_", " ")
@@ -109,33 +98,52 @@ def clapnq_seeds(rows: Iterable[dict[str, Any]]) -> Iterator[Seed]:
     for row in rows:
         shown = row["passages"][0]
         kept = tuple(shown["sentences"])
-        chosen = tuple(i for i, s in enumerate(kept) if s in set(row["output"][0]["selected_sentences"]))
-        if row["output"][0]["selected_sentences"] and (not chosen or chosen[-1] - chosen[0] > 2):
+        chosen = [i for i, s in enumerate(kept) if s in set(row["output"][0]["selected_sentences"])]
+        if row["output"][0]["selected_sentences"] and not chosen:
             continue
-        yield Seed("clapnq", row["input"], Passage(shown["title"], shown["title"], kept), chosen[:2])
+        run = tuple(i for n, i in enumerate(chosen[:_MAX_ANSWER_SENTENCES]) if i == chosen[0] + n)
+        yield Seed("clapnq", row["input"], Passage(shown["title"], shown["title"], kept), run)
 
 
 def doc2dial_seeds(documents: dict[str, str], rows: Iterable[dict[str, Any]], held_out: bool = False) -> Iterator[Seed]:
-    """Only turns that stand on their own: a follow-up such as "yes" has no evidence without its history.
+    """Turns as the agent would search for them: a follow-up together with what it follows (``generator.condense``).
 
-    ``held_out`` gives the documents kept from all fitting instead of the others; for measuring only.
+    A turn whose question shares no word with its answer is left out: "yes" has no evidence even so. ``held_out`` gives
+    the documents kept from all fitting instead of the others; for measuring only.
     """
     spans_of = {doc: sentence_spans(text) for doc, text in documents.items() if is_held_out(doc) == held_out}
     for row in rows:
         spans = spans_of.get(row["doc_id"])
-        if spans is None or len(row["question"].split()) < 4 or not row["answer_starts"]:
+        if spans is None or not row["answer_starts"]:
             continue
-        text, start = documents[row["doc_id"]], int(row["answer_starts"][0])
-        asked = Span(start, start + len(row["answer_spans"][0].rstrip()))
-        hits = [i for i, s in enumerate(spans) if s.start < asked.end and asked.start < s.end][:2]
+        text = documents[row["doc_id"]]
+        asked = condense(row["question"], [_message(turn) for turn in row.get("history", ())])
+        hits = _sentences_under(spans, row["answer_starts"], row["answer_spans"])
         told = " ".join(spans[i].of(text) for i in hits)
-        if not 4 <= len(told.split()) <= 70 or not content_words(row["question"]) & content_words(told):
+        if len(asked.split()) < 4 or not 4 <= len(told.split()) <= 70 or not content_words(asked) & content_words(told):
             continue
-        low = max(0, hits[0] - 3)
-        kept = tuple(" ".join(s.of(text).split()) for s in spans[low : low + 8])
+        block = hits[0] // _PASSAGE_SENTENCES * _PASSAGE_SENTENCES
+        low, high = min(block, hits[0]), max(block + _PASSAGE_SENTENCES, hits[-1] + 1)
+        kept = tuple(" ".join(span.of(text).split()) for span in spans[low:high])
         heading = re.sub(r"#\d+_\d+$", "", row["doc_id"])
         passage = Passage(row["doc_id"], heading, kept)
-        yield Seed("doc2dial", row["question"], passage, tuple(i - low for i in hits), show_heading=_coin(row["id"]))
+        yield Seed("doc2dial", asked, passage, tuple(i - low for i in hits), show_heading=_coin(row["id"]))
+
+
+def _message(turn: dict[str, str]) -> ChatMessage:
+    return ChatMessage(Role.USER if turn["role"] == "customer" else Role.ASSISTANT, turn["content"])
+
+
+def _sentences_under(spans: Sequence[Span], starts: Sequence[int], texts: Sequence[str]) -> list[int]:
+    """The run of up to three sentences that the first gold span touches, with those of the other spans next to it."""
+    hits: list[int] = []
+    for start, text in zip(starts, texts, strict=True):
+        gold = Span(int(start), int(start) + len(text.rstrip()))
+        for i, span in enumerate(spans):
+            shared = min(span.end, gold.end) - max(span.start, gold.start)
+            if 2 * shared >= min(span.end - span.start, gold.end - gold.start) and (not hits or i - hits[-1] == 1):
+                hits.append(i)
+    return hits[:_MAX_ANSWER_SENTENCES]
 
 
 def dstc9_seeds(faqs: Iterable[dict[str, Any]], replies: Iterable[dict[str, Any]]) -> Iterator[Seed]:
@@ -167,7 +175,7 @@ def faq_seeds(rows: Iterable[dict[str, Any]], source: str, rng: random.Random) -
 
 
 def prose_seeds(rows: Iterable[dict[str, Any]], rng: random.Random) -> Iterator[Seed]:
-    """Two seeds from a section: its heading as the question, and a few words of one sentence as the question."""
+    """Up to three seeds from a section: its heading as a question, a few words of one sentence, one sentence turned."""
     for row in rows:
         for heading, body in sections(row["title"], row["text"]):
             kept = tuple(_plain_sentences(body, _PASSAGE_SENTENCES))
@@ -177,10 +185,11 @@ def prose_seeds(rows: Iterable[dict[str, Any]], rng: random.Random) -> Iterator[
             shown = rng.choice((f"{row['title']} > {heading}", heading, row["title"], "") if told else (heading,))
             passage = Passage(row["source"], shown[:100], kept)
             yield Seed("prose_headings", ask_about(heading, rng), passage, _enough(kept))
-            i = rng.randrange(len(kept))
-            fragment = keyword_question(kept[i], rng)
-            if fragment:
+            i, j = rng.randrange(len(kept)), rng.randrange(len(kept))
+            if fragment := keyword_question(kept[i], rng):
                 yield Seed("prose_keywords", fragment, passage, (i,))
+            if turned := sentence_question(kept[j], rng):
+                yield Seed("prose_sentences", turned, passage, (j,))
 
 
 def sections(title: str, text: str) -> Iterator[tuple[str, str]]:
@@ -196,30 +205,6 @@ def sections(title: str, text: str) -> Iterator[tuple[str, str]]:
             body += line + "\n\n"
     if body:
         yield heading, body
-
-
-def ask_about(heading: str, rng: random.Random) -> str:
-    """A question for a heading: "Create a user" -> "How do I create a user?"."""
-    heading = re.sub(r"^(\d+\.)+\d*\s*|^(Step \d+:|To|How to)\s+", "", heading).strip().rstrip("?.:")
-    first, _, rest = heading.partition(" ")
-    if first.lower() in _VERBS and rest:
-        return rng.choice(_HOW_TO).format(f"{first.lower()} {rest}")
-    if first.lower().endswith("ing") and rest and first.lower() not in ("string", "setting", "warning"):
-        return rng.choice(("How does {} work?", "I need help {}", "What about {}?")).format(f"{first.lower()} {rest}")
-    return rng.choice(_WHAT_IS).format(heading)
-
-
-def keyword_question(sentence: str, rng: random.Random) -> str:
-    """Three to six content words of a sentence, mostly in order, as a customer's search words; empty when too plain."""
-    wanted = content_words(sentence)
-    usable = [w.strip(".,;:()\"'") for w in sentence.split() if wanted & content_words(w)]
-    if len(usable) < 4:
-        return ""
-    picked = sorted(rng.sample(range(len(usable)), min(len(usable), rng.randint(3, 6))))
-    if rng.random() < 0.25:
-        rng.shuffle(picked)
-    asked = " ".join(usable[i] for i in picked)
-    return rng.choice(("{}", "{}?", "What about {}?", "how does {}", "is {}")).format(asked)
 
 
 def _plain_sentences(text: str, limit: int) -> list[str]:

@@ -5,10 +5,8 @@ from __future__ import annotations
 import random
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
-from generator.dataset import ExampleBuilder, Passage, Seed, is_held_out, is_validation, vary_question
+from generator.dataset import ExampleBuilder, Passage, Seed, is_held_out, is_validation
 from generator.prompt import is_refusal, split_marked
 
 
@@ -78,8 +76,37 @@ def test_gold_is_usually_but_not_always_first() -> None:
     seeds = _seeds(200)
     builder, rng = ExampleBuilder(seeds, refusal_share=0.0), random.Random(0)
     marks = [builder.build(seed, rng).answer[0].marks[0] for seed in seeds]
-    assert 0.4 < marks.count(1) / len(marks) < 0.9
+    assert 0.6 < marks.count(1) / len(marks) < 0.8
     assert max(marks) >= 3
+
+
+def test_distractors_are_what_a_search_would_bring() -> None:
+    told = ("Lamps are sold in pairs.", "The heron lamp has a cord of linen.")
+    alike = [Passage(f"like {i}", "", ("A linen cord is washed by hand.", f"It is {i} metres long.")) for i in range(6)]
+    other = [Passage(f"other {i}", "", (f"Parcel {i} leaves on Monday.", "Signatures are needed.")) for i in range(90)]
+    kept = [p for p in (*alike, *other) if not is_validation(p.document)]
+    seed = Seed("s", "What is the linen cord of the heron lamp?", Passage("document 3", "", told), (1,))
+    assert not is_validation(seed.passage.document)
+    builder = ExampleBuilder([seed, *(Seed("s", "?", p, (0,)) for p in kept)], refusal_share=0.0)
+    shown = [builder.build(seed, random.Random(i)).evidence for i in range(10)]
+    wrong = [piece.text for evidence in shown for piece in evidence if told[1] not in piece.text]
+    assert any("linen" in text for text in wrong)
+    assert not any("Parcel" in text for text in wrong)
+
+
+def test_other_sentences_of_the_right_passage_are_shown_too() -> None:
+    told = tuple(f"The cable of lamp {i} is {i} metres long and grey." for i in range(12))
+    seed = Seed("s", "How long is the cable of lamp 4?", Passage("document 3", "Cables", told), (4,))
+    builder = ExampleBuilder([seed], refusal_share=0.0)
+    assert any(len(builder.build(seed, random.Random(i)).evidence) > 1 for i in range(10))
+
+
+def test_no_sentence_is_shown_twice() -> None:
+    seeds = _seeds()
+    builder, rng = ExampleBuilder(seeds), random.Random(0)
+    for seed in seeds:
+        shown = [piece.text for piece in builder.build(seed, rng).evidence]
+        assert len(set(shown)) == len(shown)
 
 
 def test_prompt_stays_short_and_has_one_to_four_snippets() -> None:
@@ -110,10 +137,3 @@ def test_split_takes_about_its_share_and_never_changes(split: object, share: flo
     chosen = [split(f"document {i}") for i in range(3000)]
     assert sum(chosen) / 3000 == pytest.approx(share, abs=0.03)
     assert chosen == [split(f"document {i}") for i in range(3000)]
-
-
-@settings(max_examples=100, deadline=None)
-@given(st.text(min_size=1, max_size=80), st.integers(0, 2**32))
-def test_varied_question_is_never_empty_unless_it_was_only_punctuation(question: str, seed: int) -> None:
-    varied = vary_question(question, random.Random(seed))
-    assert varied.strip() or not question.strip("?. \t\n\r\x0b\x0c\x1c\x1d\x1e\x1f\x85\xa0").strip()

@@ -23,7 +23,8 @@ from transformers import GPT2LMHeadModel, PreTrainedTokenizerBase
 from domain.text import words
 from generator.dataset import GroundedExample
 from generator.prompt import REFUSAL, Evidence, MarkedSentence
-from generator.train.choices import OPENING_WORDS, Tree, as_shown, evidence_sentences, log_likelihoods
+from generator.train.candidate_trees import Tree, log_likelihoods
+from generator.train.choices import OPENING_WORDS, as_shown, evidence_sentences
 from generator.train.tokenizer import load_tokenizer
 
 logger = logging.getLogger(__name__)

@@ -11,7 +11,8 @@ from transformers import GPT2Config, GPT2LMHeadModel, PreTrainedTokenizerBase
 
 from generator.dataset import GroundedExample
 from generator.prompt import Evidence, MarkedSentence
-from generator.train.choices import PackedChoices, Tree, Vocabulary, as_choice, choice_tree, log_likelihoods
+from generator.train.candidate_trees import Tree, choice_tree, log_likelihoods
+from generator.train.choices import PackedChoices, Vocabulary, as_choice
 from generator.train.tokenizer import train_tokenizer
 
 _EVIDENCE = (

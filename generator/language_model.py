@@ -1,67 +1,69 @@
-"""Finding the GPT-2 and refusing the wrong one, before an engine runs it.
+"""Finding the GPT-2, and making the engine that runs it.
 
-A model is a folder as ``save_pretrained`` writes it: ``config.json``, ``*.safetensors`` and ``tokenizer.json``. One
-that was fine-tuned on the grounded prompt (``generator.prompt``) carries ``answerdesk.json`` with ``"grounded": true``;
-any other GPT-2 loads, but must not compose answers, since nothing taught it to stay with its evidence.
+A model that was fine-tuned on the grounded prompt says so in its folder; any other GPT-2 loads, but must not compose
+answers, since nothing taught it to stay with its evidence.
 """
 
 from __future__ import annotations
 
-import json
 import logging
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from safetensors import SafetensorError, safe_open
-from tokenizers import Tokenizer
-
-from domain.errors import ModelMissing, ModelUnsuitable
+from domain.errors import ModelMissing
 from domain.protocols import LanguageModel
+from generator.engines.model_folder import GROUNDED_FACTS, inspect_model_folder
 from generator.settings import GeneratorSettings
 
 SHIPPED_MODEL = Path(__file__).parent / "models" / "answerdesk-gpt2"
-GROUNDED_FACTS = "answerdesk.json"
-_PICKLED = ("*.bin", "*.pt", "*.pth", "*.pkl", "*.ckpt")
 _TRAIN_HINT = "Fine-tune it with `python -m generator.train.finetune RECIPE.toml`, or leave the model setting empty."
+
+__all__ = [
+    "GROUNDED_FACTS",
+    "SHIPPED_MODEL",
+    "explain_ungrounded",
+    "find_model_folder",
+    "inspect_model_folder",
+    "load_language_model",
+    "load_model_folder",
+]
 
 logger = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class ModelFolder:
-    """A folder that passed inspection; ``weights`` are its safetensors files in name order."""
-
-    path: Path
-    name: str
-    is_grounded: bool
-    context_tokens: int
-    vocabulary: int
-    end_token: str
-    weights: tuple[Path, ...]
-    tokenizer_file: Path
-
-
 def load_language_model(settings: GeneratorSettings, cache_dir: Path, threads: int) -> LanguageModel:
-    """Inspect the configured model and run it with CTranslate2; the first call converts it into ``cache_dir``.
+    """Inspect the configured model and make its engine, on CUDA where the ``device`` setting and the machine allow.
 
     Args:
-        threads: CPU threads of one generation, at least 1.
+        cache_dir: where a downloaded model is kept.
+        threads: CPU threads of one forward, at least 1.
 
     Raises:
         ModelMissing: no such folder, a file of it is missing or broken, or a hub name without ``allow_download``.
-        ModelUnsuitable: not a GPT-2, weights only as pickles, or a tokenizer larger than the model's vocabulary.
+        ModelUnsuitable: not a GPT-2, weights only as pickles or not finite, a tokenizer larger than the model's
+            vocabulary, or CUDA asked for where there is none.
     """
-    from generator.engines.ct2 import Ct2LanguageModel, converted  # imports torch to convert: seconds
+    return load_model_folder(find_model_folder(settings, cache_dir), threads, settings.device)
 
-    folder = inspect_model_folder(find_model_folder(settings))
+
+def load_model_folder(path: Path, threads: int, device: str = "auto") -> LanguageModel:
+    """The engine of the model in this folder; ``close()`` it when another takes its place.
+
+    Raises:
+        ModelMissing, ModelUnsuitable: see ``load_language_model``.
+    """
+    from generator.engines.torch_engine import load_torch_model  # torch: seconds
+
+    folder = inspect_model_folder(path)
     if not folder.is_grounded:
         logger.warning("model is not fine-tuned on the grounded prompt; answers will be quoted, not composed")
-    return Ct2LanguageModel(folder, converted(folder, cache_dir), threads)
+    return load_torch_model(folder, threads, device)
 
 
-def find_model_folder(settings: GeneratorSettings) -> Path:
+def find_model_folder(settings: GeneratorSettings, cache_dir: Path | None = None) -> Path:
     """The folder that the ``model`` setting names: the shipped one, a local one, or a downloaded one.
+
+    Args:
+        cache_dir: where a download is kept; None takes the hub client's own place.
 
     Raises:
         ModelMissing: see ``load_language_model``.
@@ -81,41 +83,7 @@ def find_model_folder(settings: GeneratorSettings) -> Path:
             f"There is no model folder {settings.model!r}, and downloads are off.",
             "Name an existing folder, or set ANSWERDESK_GENERATOR__ALLOW_DOWNLOAD=true to fetch it by its hub name.",
         )
-    return _download(settings.model)
-
-
-def inspect_model_folder(path: Path) -> ModelFolder:
-    """Check everything that can be checked without loading weights.
-
-    Raises:
-        ModelMissing, ModelUnsuitable: see ``load_language_model``.
-    """
-    config = _read_json(path / "config.json")
-    if config.get("model_type") != "gpt2":
-        raise ModelUnsuitable(
-            f"{path.name} is a {config.get('model_type', 'nameless')!r} model; only GPT-2 can compose answers here.",
-            "Name a GPT-2 folder, or leave the model setting empty.",
-        )
-    weights = _safe_weights(path)
-    tokenizer_file = path / "tokenizer.json"
-    tokenizer = _read_tokenizer(tokenizer_file)
-    vocabulary = int(config.get("vocab_size", 0))
-    if tokenizer.get_vocab_size() > vocabulary:
-        raise ModelUnsuitable(
-            f"The tokenizer of {path.name} knows {tokenizer.get_vocab_size()} tokens, its model only {vocabulary}.",
-            "Use the tokenizer that the model was trained with.",
-        )
-    facts = _read_json(path / GROUNDED_FACTS) if (path / GROUNDED_FACTS).is_file() else {}
-    return ModelFolder(
-        path=path,
-        name=str(facts.get("name") or path.resolve().name),
-        is_grounded=facts.get("grounded") is True,
-        context_tokens=int(config.get("n_positions", 1024)),
-        vocabulary=vocabulary,
-        end_token=_end_token(path, config, tokenizer),
-        weights=weights,
-        tokenizer_file=tokenizer_file,
-    )
+    return _download(settings.model, cache_dir)
 
 
 def explain_ungrounded(name: str) -> str:
@@ -123,72 +91,13 @@ def explain_ungrounded(name: str) -> str:
     return f"{name} was not fine-tuned on the grounded prompt, so answers are quoted, not composed. {_TRAIN_HINT}"
 
 
-def _safe_weights(path: Path) -> tuple[Path, ...]:
-    weights = tuple(sorted(path.glob("*.safetensors")))
-    if not weights:
-        if any(next(path.glob(pattern), None) for pattern in _PICKLED):
-            raise ModelUnsuitable(
-                f"{path.name} holds its weights only as pickle files, which can run code when loaded.",
-                "Save it again with `save_pretrained(folder)`, which writes safetensors.",
-            )
-        raise ModelMissing(f"{path.name} holds no *.safetensors weights.", "Copy the complete model folder.")
-    index = path / "model.safetensors.index.json"
-    if index.is_file():
-        named = set(_read_json(index).get("weight_map", {}).values())
-        absent = sorted(named - {file.name for file in weights})
-        if absent:
-            raise ModelMissing(f"{path.name} lacks {', '.join(absent)}.", "Copy the complete model folder.")
-    for file in weights:
-        try:
-            with safe_open(file, framework="numpy") as opened:
-                opened.keys()  # reads and checks the header against the file's length
-        except (SafetensorError, OSError) as error:
-            raise ModelMissing(f"{file.name} of {path.name} is broken: {error}.", "Copy that file again.") from error
-    return weights
-
-
-def _read_tokenizer(file: Path) -> Tokenizer:
-    if not file.is_file():
-        raise ModelMissing(
-            f"{file.parent.name} holds no tokenizer.json.",
-            "Save its tokenizer beside it with `AutoTokenizer.from_pretrained(...).save_pretrained(folder)`.",
-        )
-    try:
-        return Tokenizer.from_str(file.read_text(encoding="utf-8"))
-    except Exception as error:  # the Rust side raises bare Exception for every kind of bad file
-        raise ModelMissing(f"tokenizer.json of {file.parent.name} is broken: {error}.", "Copy it again.") from error
-
-
-def _end_token(path: Path, config: dict[str, Any], tokenizer: Tokenizer) -> str:
-    end_id = config.get("eos_token_id")
-    token = tokenizer.id_to_token(end_id) if isinstance(end_id, int) else None
-    if token is None:
-        raise ModelUnsuitable(
-            f"The end-of-text token {end_id!r} of {path.name} is not in its tokenizer.",
-            "Use the tokenizer that the model was trained with.",
-        )
-    return str(token)
-
-
-def _read_json(file: Path) -> dict[str, Any]:
-    try:
-        value = json.loads(file.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise ModelMissing(f"{file.parent.name} holds no {file.name}.", "Copy the complete model folder.") from error
-    except (OSError, ValueError) as error:
-        raise ModelMissing(f"{file.name} of {file.parent.name} is broken: {error}.", "Copy it again.") from error
-    if not isinstance(value, dict):
-        raise ModelMissing(f"{file.name} of {file.parent.name} is not a JSON object.", "Copy it again.")
-    return value
-
-
-def _download(name: str) -> Path:
+def _download(name: str, cache_dir: Path | None) -> Path:
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
 
     try:
         patterns = ["config.json", "*.safetensors", "*.safetensors.index.json", "tokenizer*.json", GROUNDED_FACTS]
-        return Path(snapshot_download(name, allow_patterns=patterns))
+        return Path(snapshot_download(name, allow_patterns=patterns, cache_dir=cache_dir))
     except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OSError) as error:
         raise ModelMissing(
             f"The model {name!r} could not be fetched: {error}.", "Check the name and the connection."

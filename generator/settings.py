@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from pydantic import BaseModel, ConfigDict, Field
 
 
@@ -13,6 +15,9 @@ class GeneratorSettings(BaseModel):
     )
     allow_download: bool = Field(default=False, description="Allow a hub name to be fetched; otherwise local only.")
     threads: int = Field(default=0, ge=0, description="CPU threads of one generation; 0 takes every core.")
+    device: Literal["auto", "cpu", "cuda"] = Field(
+        default="auto", description="Where the GPT-2 runs; auto takes CUDA if torch finds it."
+    )
     max_new_tokens: int = Field(default=96, ge=8, description="Longest composed answer, in tokens.")
     max_sentences: int = Field(default=4, ge=1, description="Most sentences of a composed answer.")
     passages: int = Field(default=6, ge=1, le=50, description="Passages that a question's evidence is chosen from.")
@@ -21,4 +26,12 @@ class GeneratorSettings(BaseModel):
     curated_at: float = Field(
         default=0.8, ge=0, le=1, description="Cosine of question and FAQ question from which the FAQ answer is given."
     )
-    refuse_below: float = Field(default=0.22, ge=0, le=1, description="Confidence under which no answer is attempted.")
+    max_wrong: float = Field(
+        default=0.5,
+        ge=0,
+        le=1,
+        description="Largest share of wrong answers that is accepted; the confidence to answer follows from it.",
+    )
+    refuse_below: float | None = Field(
+        default=None, ge=0, le=1, description="Confidence under which no answer is attempted, instead of max_wrong."
+    )

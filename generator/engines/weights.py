@@ -10,7 +10,7 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from domain.errors import ModelMissing, ModelUnsuitable
-from generator.language_model import ModelFolder
+from generator.engines.model_folder import ModelFolder
 
 _ACTIVATIONS = {"gelu_new": "tanh", "gelu_pytorch_tanh": "tanh", "gelu": "none"}  # torch's name of the approximation
 _PREFIX = "transformer."  # what ``save_pretrained`` writes before each name; OpenAI's own files go without

@@ -11,8 +11,8 @@ from transformers import GPT2Config, GPT2LMHeadModel
 
 from domain.errors import ModelMissing, ModelUnsuitable, PromptTooLong
 from domain.protocols import LanguageModel
-from generator.engines.ct2 import ByteLevelDecoder, converted
-from generator.language_model import find_model_folder, inspect_model_folder, load_language_model
+from generator.engines.byte_level import ByteLevelDecoder
+from generator.language_model import find_model_folder, inspect_model_folder, load_language_model, load_model_folder
 from generator.settings import GeneratorSettings
 from generator.train.tokenizer import train_tokenizer
 
@@ -68,20 +68,6 @@ def test_generation_streams_at_most_the_asked_tokens_and_is_repeatable(model: La
     assert "<|endoftext|>" not in "".join(first)
 
 
-def test_int8_agrees_with_transformers_on_the_first_token(model: LanguageModel, gpt2_folder: Path) -> None:
-    from transformers import AutoTokenizer
-
-    tokenizer = AutoTokenizer.from_pretrained(gpt2_folder)
-    reference = GPT2LMHeadModel.from_pretrained(gpt2_folder)
-    agreed = 0
-    prompts = ["You can", "return a lamp", "within 30", "Grüße", "Answer:"]
-    for prompt in prompts:
-        ids = tokenizer(prompt, return_tensors="pt").input_ids
-        expected = tokenizer.decode(reference(ids).logits[0, -1].argmax())
-        agreed += "".join(model.generate(prompt, 1)) == expected
-    assert agreed >= len(prompts) - 1  # eight bits may tip one close call
-
-
 def test_prompt_beyond_the_context_is_refused_before_the_first_token(model: LanguageModel) -> None:
     with pytest.raises(PromptTooLong, match="64"):
         model.generate("lamp " * 200, 8)
@@ -110,28 +96,6 @@ def test_threads_get_the_answers_they_would_get_alone(model: LanguageModel) -> N
     assert [together[i] for i in range(len(prompts))] == alone
 
 
-def test_score_equals_transformers_log_probabilities(model: LanguageModel, gpt2_folder: Path) -> None:
-    prompt = "Question: return a lamp\nAnswer:"
-    continuations = [" You can", " return a lamp within 30 days. [1]", "", " Grüße 你好 😀", "x", " You can"]
-    expected = [_reference_score(gpt2_folder, prompt, text) for text in continuations]
-    assert model.score(prompt, continuations) == pytest.approx(expected, abs=1e-3)
-
-
-def test_score_of_an_extended_and_of_another_prompt_is_as_if_it_were_the_first(
-    model: LanguageModel, gpt2_folder: Path
-) -> None:
-    prompts = ["You can", "You can return a lamp", "You can", "lamp within 30 days", "", "You can return a"]
-    for prompt in prompts:
-        expected = [_reference_score(gpt2_folder, prompt, text) for text in (" lamp", "")]
-        assert model.score(prompt, [" lamp", ""]) == pytest.approx(expected, abs=1e-3)
-
-
-def test_scores_do_not_depend_on_their_neighbours_however_many(model: LanguageModel) -> None:
-    continuations = [f" lamp number {i} within 30 days" for i in range(60)]
-    together = model.score("You can", continuations)
-    assert together == pytest.approx([model.score("You can", [text])[0] for text in continuations], abs=1e-3)
-
-
 def test_no_continuations_have_no_scores(model: LanguageModel) -> None:
     assert model.score("You can", []) == []
 
@@ -143,18 +107,6 @@ def test_score_beyond_the_context_is_refused_and_the_next_one_works(model: Langu
     with pytest.raises(PromptTooLong, match="64"):
         model.score("You can", [" a", " lamp" * 100])
     assert model.score("You can", [" lamp"]) == pytest.approx(before, abs=1e-4)
-
-
-def _reference_score(folder: Path, prompt: str, continuation: str) -> float:
-    from transformers import AutoTokenizer
-
-    tokenizer = AutoTokenizer.from_pretrained(folder)
-    reference = GPT2LMHeadModel.from_pretrained(folder).eval()
-    before = tokenizer(prompt).input_ids or [tokenizer.eos_token_id]
-    asked = tokenizer(continuation).input_ids or [tokenizer.eos_token_id]
-    with torch.inference_mode():
-        log_probabilities = reference(torch.tensor([before + asked])).logits[0].log_softmax(-1)
-    return sum(float(log_probabilities[len(before) - 1 + i, token]) for i, token in enumerate(asked))
 
 
 def test_decoder_never_splits_a_code_point() -> None:
@@ -169,19 +121,6 @@ def test_decoder_shows_a_cut_code_point_as_a_replacement_at_the_end() -> None:
     decoder = ByteLevelDecoder()
     decoder.feed("ðŁ")
     assert decoder.finish() == "\ufffd"
-
-
-def test_conversion_happens_once_and_again_when_a_file_was_changed(gpt2_folder: Path, tmp_path: Path) -> None:
-    folder = inspect_model_folder(gpt2_folder)
-    path = converted(folder, tmp_path)
-    before = (path / "model.bin").stat().st_mtime_ns
-    assert converted(folder, tmp_path) == path
-    assert (path / "model.bin").stat().st_mtime_ns == before
-    good = (path / "model.bin").read_bytes()
-    (path / "model.bin").write_bytes(good[:-1] + bytes([good[-1] ^ 1]))
-    converted(folder, tmp_path)
-    assert (path / "model.bin").read_bytes() == good
-    assert [p.name for p in tmp_path.iterdir()] == [path.name]
 
 
 def test_another_architecture_is_unsuitable(own_folder: Path) -> None:
@@ -218,13 +157,6 @@ def test_truncated_file_is_named(own_folder: Path, name: str) -> None:
         inspect_model_folder(own_folder)
 
 
-def test_weights_of_a_shallower_model_are_missing_not_random(own_folder: Path, tmp_path: Path) -> None:
-    _edit_json(own_folder / "config.json", n_layer=3)
-    with pytest.raises(ModelMissing, match="weights are missing"):
-        converted(inspect_model_folder(own_folder), tmp_path / "cache")
-    assert not list((tmp_path / "cache").iterdir())
-
-
 def test_model_without_answerdesk_facts_is_not_grounded(own_folder: Path, cache_dir: Path) -> None:
     (own_folder / "answerdesk.json").unlink()
     assert not load_language_model(GeneratorSettings(model=str(own_folder)), cache_dir, threads=1).is_grounded
@@ -237,6 +169,19 @@ def test_model_with_more_rows_than_tokens_still_runs(tmp_path: Path, gpt2_folder
     ).save_pretrained(folder)
     model = load_language_model(GeneratorSettings(model=str(folder)), tmp_path / "cache", threads=1)
     assert isinstance("".join(model.generate("You", 4)), str)
+
+
+def test_hub_name_that_cannot_be_reached_is_missing_with_the_remedy(tmp_path: Path) -> None:
+    settings = GeneratorSettings(model="no such/hub/name", allow_download=True)
+    with pytest.raises(ModelMissing, match="Check the name and the connection"):
+        find_model_folder(settings, tmp_path)
+
+
+def test_cuda_asked_for_where_there_is_none_is_said(gpt2_folder: Path) -> None:
+    if torch.cuda.is_available():
+        pytest.skip("this machine has CUDA")
+    with pytest.raises(ModelUnsuitable, match="CUDA"):
+        load_model_folder(gpt2_folder, threads=1, device="cuda")
 
 
 def test_hub_name_without_permission_is_missing_with_the_way_out() -> None:

@@ -94,19 +94,26 @@ class ModelRegistry:
     def live(self) -> ModelRecord:
         return self._models.live()
 
-    def load(self, record: ModelRecord) -> LanguageModel:
-        """Hash every file of the model, run it, and let it say a token.
+    def folder(self, record: ModelRecord) -> Path | None:
+        """Hash every file of the model, then give its folder; None for the shipped one, whose place the settings tell.
 
         Raises:
             ArtifactCorrupt: names the first file that is not what was published.
+        """
+        return None if record.is_shipped else self._artifacts.open(record.model_id, record.manifest_sha256).path
+
+    def load(self, record: ModelRecord) -> LanguageModel:
+        """Verify the model's files, run it, and let a published one say a token.
+
+        Raises:
+            ArtifactCorrupt: see ``folder``.
             ModelMissing, ModelUnsuitable: it does not load.
         """
-        path = None if record.is_shipped else self._artifacts.open(record.model_id, record.manifest_sha256).path
+        path = self.folder(record)
         try:
             model = self._load(path)
             if path is not None:
-                for _ in model.generate("Answer:", 1):
-                    pass
+                _try_out(model)
         except (OSError, RuntimeError, ValueError, MemoryError) as error:  # what engines raise for weights they refuse
             raise ModelUnsuitable(
                 f"Model {record.model_id} does not run: {error}.", "Train it again, or go on with the live one."
@@ -188,6 +195,18 @@ def release(model: LanguageModel | None) -> None:
     close = getattr(model, "close", None)
     if close is not None:
         close()
+
+
+def _try_out(model: LanguageModel) -> None:
+    """Let it say a token; one that cannot is closed."""
+    runs = False
+    try:
+        for _ in model.generate("Answer:", 1):
+            pass
+        runs = True
+    finally:
+        if not runs:
+            release(model)
 
 
 def _copy(folder: Path, target: Path) -> None:

@@ -14,6 +14,11 @@ from pathlib import Path
 import httpx
 import pytest
 
+from api.bootstrap import build_services
+from api.settings import Settings
+from tests.fakes import HashEmbedder
+from tests.tiny_gpt2 import write_tiny_gpt2
+
 _START_SECONDS = 150  # each process imports torch; a loaded machine takes its time
 
 
@@ -52,3 +57,27 @@ def test_printed_address_answers_and_no_process_outlives_a_killed_server(server:
     assert httpx.get(f"{address}/livez", timeout=_START_SECONDS).json() == {"status": "alive"}
     os.kill(server.pid, signal.SIGKILL)
     assert _is_gone(address, 60)
+
+
+@pytest.mark.timeout(300)
+def test_every_process_picks_up_a_model_that_another_program_promoted(
+    server: subprocess.Popen[str], tmp_path: Path
+) -> None:
+    address = _address(server)
+    assert _language_models(address) == {None}  # none: there is no folder of the configured name
+    services = build_services(Settings(data_dir=tmp_path), embedder=HashEmbedder())
+    trained = write_tiny_gpt2(tmp_path / "trained")
+    model_id = services.models.promote(services.publish_model(trained, {}).model_id, force=True).model_id
+    services.close()
+    deadline = time.monotonic() + 60
+    while (names := _language_models(address)) != {model_id} and time.monotonic() < deadline:
+        time.sleep(0.2)
+    assert names == {model_id}
+    server.send_signal(signal.SIGTERM)
+    assert server.wait(60) == 0
+
+
+def _language_models(address: str) -> set[str | None]:
+    """What the processes say that they answer with: twenty new connections reach both of two."""
+    answers = [httpx.get(f"{address}/readyz", timeout=_START_SECONDS).json() for _ in range(20)]
+    return {answer["checks"]["language_model"].get("name") for answer in answers}

@@ -4,6 +4,7 @@ import { Client } from "./api.js";
 import { byId, confirmAction, problemNotice } from "./dom.js";
 import { IndexCard } from "./index-card.js";
 import { Ledger } from "./ledger.js";
+import { ModelCard } from "./model-card.js";
 import { PassagesPanel } from "./passages-panel.js";
 import { SearchBox } from "./search-box.js";
 import { plural } from "./text.js";
@@ -20,6 +21,7 @@ const ledger = new Ledger(client, {
   onSignedOut: showGate,
 });
 const indexCard = new IndexCard(byId("index"), client);
+const modelCard = new ModelCard(byId("model"), client);
 
 /** The key may come as /console#key=...: it goes to this tab's storage and leaves the address bar at once. */
 function takeKeyFromAddress() {
@@ -45,6 +47,7 @@ async function start() {
   byId("sign-out").hidden = false;
   ledger.start();
   indexCard.start();
+  modelCard.start();
 }
 
 function showGate(problem) {

@@ -35,6 +35,7 @@ class Server:
     base: str
     key: str
     http: httpx.Client
+    data_dir: Path
 
     @property
     def console(self) -> str:
@@ -101,7 +102,8 @@ def running_server(folder: Path) -> Iterator[Server]:
     """`answerdesk serve --sample` over an empty data folder, as `make run` starts it."""
     port = _free_port()
     environment = {name: value for name, value in os.environ.items() if not name.startswith("ANSWERDESK_")}
-    environment["ANSWERDESK_DATA_DIR"] = str(folder / "data")
+    data_dir = folder / "data"
+    environment["ANSWERDESK_DATA_DIR"] = str(data_dir)
     command = [sys.executable, "-m", "api.cli", "serve", "--sample", "--port", str(port)]
     log = folder / "server.log"
     with log.open("wb") as output:
@@ -110,7 +112,7 @@ def running_server(folder: Path) -> Iterator[Server]:
     try:
         key = _wait_for_first_key(process, log)
         with httpx.Client(base_url=base, headers={"Authorization": f"Bearer {key}"}, timeout=60) as http:
-            yield Server(base, key, http)
+            yield Server(base, key, http, data_dir)
     finally:
         process.send_signal(signal.SIGTERM)
         try:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page, expect
 
+from api.bootstrap import build_services
+from api.settings import Settings
 from tests.browser.actions import (
     ANSWER_MS,
     ask,
@@ -18,6 +21,8 @@ from tests.browser.actions import (
     stored_answer,
 )
 from tests.browser.harness import Server, Visit
+from tests.fakes import HashEmbedder
+from tests.tiny_gpt2 import write_tiny_gpt2
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]  # the first test waits for the models
 
@@ -166,6 +171,31 @@ def test_reindex_makes_a_new_generation_live(server: Server, sample_shop: None, 
     live = server.http.get("/v1/generations").json()["live"]
     assert live != before
     expect(page.locator("#index code").first).to_have_text(live)
+
+
+def test_model_goes_live_with_its_gate_told_and_is_rolled_back(server: Server, page: Page, tmp_path: Path) -> None:
+    model_id = _publish(server, tmp_path, {"recipe": "faq", "gate": {"passed": False, "reasons": ["f1 falls."]}})
+    _open(page, server)
+    card = page.locator("#model")
+    expect(card.locator(".facts")).to_contain_text("answerdesk-gpt2")
+    card.get_by_text("Other models (1)").click()
+    card.get_by_role("button", name="Make live").click()
+    expect(page.get_by_role("dialog")).to_contain_text(f"{model_id} did not pass its gate. f1 falls.")
+    page.get_by_role("button", name="Make live all the same").click()
+    expect(page.locator("#toasts")).to_contain_text(f"Model {model_id} is live.", timeout=ANSWER_MS)
+    expect(card.locator(".facts")).to_contain_text("faq")
+    assert server.http.get("/v1/registry/models").json()["live"] == model_id
+    card.get_by_role("button", name="Roll back").click()
+    page.get_by_role("dialog").get_by_role("button", name="Roll back").click()
+    expect(card.locator(".facts code")).to_have_text("answerdesk-gpt2", timeout=ANSWER_MS)
+    expect(card.get_by_role("button", name="Roll back")).to_be_hidden()
+
+
+def _publish(server: Server, folder: Path, facts: dict[str, object]) -> str:
+    services = build_services(Settings(data_dir=server.data_dir), embedder=HashEmbedder())
+    model_id = services.publish_model(write_tiny_gpt2(folder / "trained"), facts).model_id
+    services.close()
+    return model_id
 
 
 def test_console_fits_a_small_phone(server: Server, sample_shop: None, new_visit: Callable[..., Visit]) -> None:

@@ -1,0 +1,123 @@
+"""Learning to choose with a tiny real model: it learns, it resumes, it keeps to the clock."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from transformers import GPT2LMHeadModel, PreTrainedTokenizerBase
+
+from generator.dataset import ExampleBuilder, Passage, Seed
+from generator.train.build import pack_choices
+from generator.train.choices import PackedChoices, Vocabulary
+from generator.train.choose import ChooseRecipe, choose, load_for_choosing, planned_batches, validate
+from generator.train.loop import RunMismatch
+from generator.train.pretrain import fresh_model
+from generator.train.recipe import ModelShape
+from generator.train.tokenizer import load_tokenizer, train_tokenizer
+
+_STEPS = 12
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Choices that the wording alone settles: the right sentence begins with the word that is asked for."""
+    folder = tmp_path_factory.mktemp("choose")
+    things = ("cable", "shade", "bulb", "switch")
+    told = tuple(f"{thing} is what you get." for thing in things)
+    seeds = [Seed("s", f"{things[i % 4]}?", Passage(f"d{i}", "", told), (i % 4,)) for i in range(60)]
+    builder, rng = ExampleBuilder(seeds, refusal_share=0.0), random.Random(0)
+    examples = [builder.build(seed, rng) for seed in seeds]
+    tokenizer = train_tokenizer([e.prompt() for e in examples], 300)
+    (folder / "choices").mkdir()
+    for name in ("grounded", "validation"):
+        pack_choices(examples, tokenizer, 256).save(folder / f"choices/{name}.npz")
+    shape = ModelShape(layers=2, width=32, heads=2, context=256)
+    fresh_model(_recipe(folder, folder / "run", shape=shape), tokenizer).save_pretrained(str(folder / "start"))
+    tokenizer.save_pretrained(str(folder / "start"))
+    return folder
+
+
+def _recipe(data: Path, run: Path, **changes: object) -> ChooseRecipe:
+    told: dict[str, object] = {
+        "data": data,
+        "run": run,
+        "start": data / "start",
+        "steps": _STEPS,
+        "warmup": 2,
+        "matrix_rate": 5e-3,
+        "vector_rate": 5e-3,
+        "batch_tokens": 1024,
+        "validate_every": 100,
+        "validation_examples": 16,
+        "checkpoint_every": 6,
+        "threads": 1,
+        **changes,
+    }
+    return ChooseRecipe.model_validate(told)
+
+
+def _loss(folder: Path, data: Path) -> float:
+    rows = PackedChoices.load(data / "choices/validation.npz")
+    vocabulary = Vocabulary.of(_tokenizer(data))
+    return validate(load_for_choosing(folder), [rows[i] for i in range(12)], vocabulary)["loss"]
+
+
+def _tokenizer(data: Path) -> PreTrainedTokenizerBase:
+    return load_tokenizer(data / "start")
+
+
+@pytest.fixture(scope="module")
+def trained(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return choose(_recipe(data, tmp_path_factory.mktemp("run")))
+
+
+def test_choices_become_likelier(data: Path, trained: Path) -> None:
+    assert _loss(trained, data) < _loss(data / "start", data) - 0.1
+
+
+def test_saved_model_is_an_ordinary_gpt2(trained: Path) -> None:
+    assert GPT2LMHeadModel.from_pretrained(str(trained)).config.activation_function == "gelu_new"
+
+
+def test_resumed_run_ends_with_the_same_weights(data: Path, trained: Path, tmp_path: Path) -> None:
+    choose(_recipe(data, tmp_path, stop_at=6))
+    resumed = choose(_recipe(data, tmp_path))
+    first, second = (GPT2LMHeadModel.from_pretrained(str(folder)).state_dict() for folder in (trained, resumed))
+    assert all(torch.equal(first[name], second[name]) for name in first)
+
+
+def test_resuming_on_other_data_is_refused(data: Path, trained: Path, tmp_path: Path) -> None:
+    rows = PackedChoices.load(data / "choices/grounded.npz")
+    (tmp_path / "choices").mkdir()
+    for name in ("grounded", "validation"):
+        PackedChoices.of([rows[i] for i in range(20)]).save(tmp_path / f"choices/{name}.npz")
+    with pytest.raises(RunMismatch, match="other data"):
+        choose(_recipe(tmp_path, trained.parent, start=data / "start"))
+
+
+def test_run_ends_when_its_minutes_are_over(data: Path, tmp_path: Path) -> None:
+    choose(_recipe(data, tmp_path, steps=10**6, minutes=0.01))
+    assert list((tmp_path / "checkpoints").glob("step-*"))
+
+
+def test_batches_hold_no_more_than_their_tokens_and_every_example_once(data: Path, tmp_path: Path) -> None:
+    rows = PackedChoices.load(data / "choices/grounded.npz")
+    recipe = _recipe(data, tmp_path)
+    seen: list[tuple[int, ...]] = []
+    for batch in planned_batches(rows, Vocabulary.of(_tokenizer(data)), recipe):
+        assert len(batch.trees) * max(map(len, batch.trees)) <= recipe.batch_tokens
+        seen += [tuple(tree.tokens[: tree.branches[0][1]]) for tree in batch.trees]
+        if len(seen) >= len(rows):
+            break
+    assert sorted(seen) == sorted(tuple(rows[i].prompt) for i in range(len(rows)))
+
+
+def test_loss_that_is_no_number_stops_the_run(data: Path, tmp_path: Path) -> None:
+    with pytest.raises(FloatingPointError, match="lower the rates"):
+        choose(_recipe(data, tmp_path, matrix_rate=1e30, vector_rate=1e30, warmup=1))
+    assert not (tmp_path / "model").exists()
+    assert np.isfinite(_loss(data / "start", data))

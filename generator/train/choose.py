@@ -1,7 +1,7 @@
 """Fine-tunes a GPT-2 to choose: ``python -m generator.train.choose RECIPE.toml`` (again to resume).
 
-The loss is a softmax over the candidates' log-likelihoods at each step of the answer, which is how the model is used: no
-token has to be likely by itself, the right sentence has to be likelier than the others. A share of the ordinary loss
+The loss is a softmax over the candidates' log-likelihoods at each step of the answer, which is how the model is used:
+no token has to be likely by itself, the right sentence has to be likelier than the others. A share of the ordinary loss
 keeps the right sentences writable.
 """
 

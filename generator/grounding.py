@@ -1,12 +1,13 @@
 """The proof: may this sentence be said, given this passage?
 
-The composing model is trained to copy, so the rule can be strict and simple. A sentence is supported when it says the
-same as one to three adjacent sentences of the passage (more where they are list items), token by token and in order.
-What may differ is only what cannot change the meaning: inflection, articles, punctuation, the spelling of a number,
-an amount or a negation, and a few polite words. Everything else is a claim of its own: another number or unit, a name,
-a swapped fact, a dropped condition, an added or lost ``not``, a question told as a fact, another end of a sentence.
+A sentence is supported at once when it says the same as one to three adjacent sentences of the passage (more where they
+are list items), token by token and in order. What may differ is only what cannot change the meaning: inflection,
+articles, punctuation, the spelling of a number, an amount or a negation, and a few polite words.
 
-The cost is that a true paraphrase is refused. That costs a quotation in its place; the other mistake would cost trust.
+Any other sentence is a paraphrase, to be compared claim by claim (``generator.support``): every word that matters,
+every number, unit, name, negation, duty, bound and condition has to stand in the same role in one sentence of the
+passage, and what is left out may narrow nothing. A true paraphrase may still be refused, which costs a quotation in its
+place; the other mistake would cost trust. ``docs/verifier.md`` has the rule and its figures.
 """
 
 from __future__ import annotations
@@ -18,6 +19,8 @@ from difflib import SequenceMatcher
 from enum import StrEnum
 
 from domain.text import Span, sentence_spans
+from generator.support import best_support
+from generator.support_model import shipped_model
 from generator.tokens import Token, is_same_word, tokens
 
 _FREE_WORDS = frozenset(("please", "also"))
@@ -68,7 +71,7 @@ class Reason(StrEnum):
 class Verdict:
     """``span`` is the supporting stretch of the evidence text, None without support.
 
-    ``score`` (0..1) is the share of the sentence's tokens that the likest stretch has in the same order.
+    ``score`` (0..1) is 1 for a copy; for any other sentence the model's probability that the passage supports it.
     """
 
     supported: bool
@@ -86,7 +89,7 @@ class _Wording:
 
 
 def verify(sentence: str, evidence_text: str) -> Verdict:
-    """Decide whether ``evidence_text`` proves ``sentence``; the shortest proving stretch wins.
+    """Decide whether ``evidence_text`` proves ``sentence``; of copies the shortest proving stretch wins.
 
     Both texts may hold line breaks; square and round brackets are the same, as in the prompt.
     """
@@ -100,7 +103,16 @@ def verify(sentence: str, evidence_text: str) -> Verdict:
         if abs(len(shown.tokens) - len(said.tokens)) < len(said.tokens):
             score = _likeness(said.tokens, shown.tokens)
             best, likest = (score, shown) if score > best else (best, likest)
-    return Verdict(False, None, _reason(said, likest), min(best, 0.99))
+    model = shipped_model()
+    found = best_support(" ".join(sentence.split()), evidence_text, model.weigh) if _is_readable(said) else None
+    if found is not None and model.accepts(found.differences):
+        return Verdict(True, found.span, Reason.SUPPORTED, min(model.probability(found.differences), 0.999))
+    return Verdict(False, None, _reason(said, likest), model.probability(found.differences) if found else 0.0)
+
+
+def _is_readable(said: _Wording) -> bool:
+    """Paraphrases are judged in Latin letters only: nothing is known here of the words of other scripts."""
+    return all(c < "\u0250" or not c.isalpha() for token in said.tokens for c in token.raw)
 
 
 def _read(sentence: str) -> _Wording:

@@ -29,7 +29,7 @@ _NUMBER_WORDS = {word: i for i, word in enumerate(_UNITS.split())}
 _TENS_WORDS = ("twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety")
 _TENS = {word: 10 * i for i, word in enumerate(_TENS_WORDS, start=2)}
 _IRREGULAR = {"won't": ("will", "not"), "cannot": ("can", "not"), "can't": ("can", "not"), "shan't": ("shall", "not")}
-_CLITICS = {"'ll": "will", "'re": "are", "'ve": "have", "'m": "am"}
+_CLITICS = {"'ll": "will", "'re": "are", "'ve": "have", "'m": "am", "'d": "would"}
 _ARTICLES = frozenset(("a", "an", "the"))
 _CASE_TELLS = frozenset(("us", "it", "who", "mw", "kb", "mb", "gb", "tb"))  # ship to us or US; 5 mW or MW, Mb or MB
 _LEXEME = re.compile(
@@ -41,6 +41,7 @@ _LEXEME = re.compile(
     re.VERBOSE,
 )
 _CJK = re.compile(r"[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff]")
+_DERIVED = re.compile(r"(?:ations?|ments?|ers?|ors?|ly|able|ances?|ings?|ed|es|s|e|y|ies|ied|ions?|al|ally)$")
 # Of the punctuation, what can change the meaning. Symbols (₹, ✗, ≠) and combining vowel signs always can.
 _TELLING_PUNCTUATION = frozenset("%‰/@#&′″")
 _EMPTY_SYMBOLS = frozenset("|")  # between the cells of a table
@@ -114,6 +115,21 @@ def is_same_word(a: Token, b: Token) -> bool:
     if first in _CASE_TELLS and a.raw.isupper() != b.raw.isupper():
         return False
     return first == second or not first.isalpha() or not second.isalpha() or bool(_lemmas(first) & _lemmas(second))
+
+
+def is_same_form(one: str, other: str, key: str) -> bool:
+    """False when two words share the stem ``key`` by accident only, as ``business`` and ``busy`` do."""
+    first, second = one.lower(), other.lower()
+    if first in _CASE_TELLS and one.isupper() != other.isupper():
+        return False
+    if first == second or not (first.isalpha() and second.isalpha()) or stem(first) != key or stem(second) != key:
+        return True
+    if _lemmas(first) & _lemmas(second):
+        return True
+    bases = [_DERIVED.sub("", word) for word in (first, second)]
+    return bases[0] == bases[1] or all(
+        base.startswith(min(bases, key=len)) and len(base) - len(min(bases, key=len)) < 2 for base in bases
+    )
 
 
 @lru_cache(maxsize=50_000)

@@ -121,7 +121,6 @@ REFUSED = [
     (RENTALS, "You must rent a city bike for €19 a day or €89 a week.", Reason.NEW_WORDS),
     (RENTALS, "We can rent a city bike for €19 a day or €89 a week.", Reason.NEW_WORDS),
     (REPAIRS, "You repair bikes of every make except e-bikes by Voltano.", Reason.NEW_WORDS),
-    (WARRANTY, "Yes, the frame has a warranty of 10 years.", Reason.NEW_WORDS),
     (WARRANTY, "The frame had a warranty of 10 years.", Reason.NEW_WORDS),
     # where a sentence ends, and whether it asks
     ("You pay nothing. If the lamp is broken we collect it.", "You pay nothing if the lamp is broken. We collect it.",
@@ -153,6 +152,29 @@ REFUSED = [
     (RENTALS, "", Reason.EMPTY),
     ("", "You can rent a city bike.", Reason.NEW_WORDS),
 ]  # fmt: skip
+
+
+PARAPHRASED = [
+    (RENTALS, "Child seats are €4 a day.", False),
+    (RENTALS, "We return the deposit of €150 within 5 working days.", True),
+    (RENTALS, "Within 5 working days the deposit of €150 is returned.", True),
+    (RENTALS, "A rental bike cannot be taken on the ferry.", True),
+    (REPAIRS, "Please bring your bicycle before 10:00 and collect it after 17:30.", True),
+    (REPAIRS, "A standard service in Lindau costs €75.", True),
+    (REPAIRS, "On Mondays the workshop in Bregenz is closed.", True),
+    (REPAIRS, "Unless a part has to be ordered, repairs take three to five days.", True),
+    (WARRANTY, "Yes, the frame has a warranty of 10 years.", True),
+    (WARRANTY, "No, the frame has a warranty of 10 years.", False),
+    (WARRANTY, "Without the receipt, we do not replace a frame.", True),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("evidence", "sentence", "expected"), PARAPHRASED)
+def test_paraphrase_is_judged_by_what_it_claims(evidence: str, sentence: str, expected: bool) -> None:
+    verdict = verify(sentence, evidence)
+    assert verdict.supported is expected
+    assert (verdict.span is not None) is expected
+    assert 0 <= verdict.score < 1
 
 
 @pytest.mark.parametrize(("evidence", "sentence"), SUPPORTED)

@@ -3,7 +3,7 @@ from __future__ import annotations
 import random
 
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from domain.text import sentences
@@ -26,6 +26,7 @@ _sentence = st.lists(st.one_of(st.sampled_from(_WORDS), _numbers), min_size=3, m
 _evidence = st.lists(_sentence, min_size=1, max_size=6).map(" ".join)
 
 
+@settings(deadline=None)
 @given(_evidence, st.data())
 def test_verbatim_sentence_is_always_supported_by_its_own_words(evidence: str, data: st.DataObject) -> None:
     chosen = data.draw(st.sampled_from(sentences(evidence)))
@@ -36,6 +37,7 @@ def test_verbatim_sentence_is_always_supported_by_its_own_words(evidence: str, d
     assert [t.key for t in tokens(verdict.span.of(evidence))] == [t.key for t in tokens(chosen)]
 
 
+@settings(deadline=None)
 @given(st.text(min_size=1, max_size=400), st.data())
 def test_verbatim_sentence_of_any_text_is_supported(evidence: str, data: st.DataObject) -> None:
     found = [s for s in sentences(evidence) if any(t.key not in ("pleas", "also") for t in tokens(s))]
@@ -43,6 +45,7 @@ def test_verbatim_sentence_of_any_text_is_supported(evidence: str, data: st.Data
     assert verify(data.draw(st.sampled_from(found)), evidence).supported
 
 
+@settings(deadline=None)
 @given(_evidence, st.data())
 def test_changed_number_is_never_supported(evidence: str, data: st.DataObject) -> None:
     chosen = data.draw(st.sampled_from(sentences(evidence)))
@@ -57,6 +60,7 @@ def test_changed_number_is_never_supported(evidence: str, data: st.DataObject) -
 
 
 @pytest.mark.parametrize("negation", ["not", "never", "no", "without"])
+@settings(deadline=None)
 @given(evidence=_evidence, data=st.data())
 def test_inserted_negation_is_never_supported(negation: str, evidence: str, data: st.DataObject) -> None:
     words = data.draw(st.sampled_from(sentences(evidence))).split()
@@ -64,6 +68,7 @@ def test_inserted_negation_is_never_supported(negation: str, evidence: str, data
     assert not verify(" ".join([*words[:at], negation, *words[at:]]), evidence).supported
 
 
+@settings(deadline=None)
 @given(_sentence, st.data())
 def test_removed_negation_is_never_supported(sentence: str, data: st.DataObject) -> None:
     words = sentence.split()
@@ -72,6 +77,7 @@ def test_removed_negation_is_never_supported(sentence: str, data: st.DataObject)
     assert not verify(sentence, evidence).supported
 
 
+@settings(deadline=None)
 @given(_evidence, st.text(max_size=120))
 def test_span_is_a_stretch_of_the_evidence(evidence: str, sentence: str) -> None:
     verdict = verify(sentence, evidence)

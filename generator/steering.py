@@ -1,0 +1,211 @@
+"""Rules on what steers a claim: bounds and times, negations, duties, quantities, conditions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from generator.comparison import NAMING, Comparison, is_weighty
+from generator.operators import Kind, is_restricting
+from generator.terms import Term
+
+_CONDITIONS = ("if", "unless", "except", "otherwise")
+_SAME_BOUND = {"within": "at most", "until": "at most"}
+_UNSURE = frozenset(("may", "might", "could", "possibly"))
+_NEVER = ("never", "nobody", "none")
+_REACH = 5
+_ADJUNCT = ("with", "without")
+_OFFERS = frozenset(("offer", "accept", "free", "use", "buy"))
+
+
+def _governors(at: Comparison) -> None:
+    """Every bound and time word stays over what it stood over: ``at least``, ``before``, ``within``."""
+    for i, j in at.weighty:
+        ours, theirs = _governor(at.said, i), _governor(at.shown, j)
+        if ours != theirs and (at.said[i].kind is Kind.FACT or _touches(at.said, i) or _touches(at.shown, j)):
+            at.found["bound"] += 1
+    for i, term in enumerate(at.said):
+        if term.kind is Kind.TIME and term.key in ("before", "after", "until", "during"):
+            at.found["time"] += not _same_event(at, i)
+    unbound = [t for i, t in enumerate(at.said) if t.kind in (Kind.TIME, Kind.BOUND) and at.places[i] is None]
+    known = {_SAME_BOUND.get(t.key, t.key) for t in at.used_shown}
+    at.found["bound"] += sum(_SAME_BOUND.get(t.key, t.key) not in known for t in unbound)
+
+
+def _same_event(at: Comparison, i: int) -> bool:
+    """What comes after ``before`` here comes right after a ``before`` there."""
+    event = next((j for k, j in at.weighty if k > i and at.said[k].segment == at.said[i].segment), None)
+    if event is None:
+        return True
+    for n, term in enumerate(at.shown):
+        if term.kind is Kind.TIME and term.key == at.said[i].key:
+            after = [k for k in range(n + 1, len(at.shown)) if is_weighty(at.shown[k])][:3]
+            if event in after:
+                return True
+    return False
+
+
+def _negations(at: Comparison) -> None:
+    """As many negations, in the same stretches, and none made firmer."""
+    ours = [i for i, t in enumerate(at.said) if t.kind is Kind.NEGATION]
+    theirs = [
+        j for j, t in enumerate(at.shown)
+        if t.kind is Kind.NEGATION and t.segment in at.context and not _is_dropped_adjunct(at, j)
+    ]  # fmt: skip
+    at.found["negation"] += len(ours) != len(theirs)
+    is_firmer = any(at.said[i].raw.lower() in _NEVER for i in ours)
+    at.found["quantifier"] += is_firmer and not any(
+        at.shown[j].raw.lower() in (*_NEVER, "no", "nothing") for j in theirs
+    )
+    for i in ours:
+        after = [j for k, j in at.weighty if k > i] or [j for k, j in at.weighty]
+        is_main = at.said[i].raw.lower() not in _ADJUNCT
+        if is_main and theirs and all(_is_bare_adjunct(at, j) for j in theirs):
+            at.found["negation"] += 1
+        if after and not any(0 <= at.shown[after[0]].segment - at.shown[n].segment <= 2 for n in theirs):
+            at.found["negation"] += 1
+
+
+def _is_dropped_adjunct(at: Comparison, j: int) -> bool:
+    """``with no fees`` and ``without a receipt`` deny only what follows them, and may be left out together with it."""
+    if at.shown[j].raw.lower() not in _ADJUNCT:
+        return False
+    return not any(k > j and at.shown[k].segment == at.shown[j].segment for _, k in at.weighty)
+
+
+def _is_bare_adjunct(at: Comparison, j: int) -> bool:
+    """``with no fee`` whose main clause the sentence does not repeat."""
+    return at.shown[j].raw.lower() in _ADJUNCT and not any(k < j for _, k in at.weighty)
+
+
+def _modals(at: Comparison) -> None:
+    """Duties, permissions and advice stay with the deed they steer; ``Send it`` is as much a duty as ``must send``."""
+    ours = [i for i, t in enumerate(at.said) if t.kind is Kind.MODAL]
+    theirs = [j for j, t in enumerate(at.shown) if t.kind is Kind.MODAL and t.segment in at.used]
+    swapped = at.found["implied"] > 0
+    is_offer = any(t.key in _OFFERS for t in at.used_shown)
+    for i in ours:
+        term, place = at.said[i], next((j for k, j in at.weighty if k > i), None)
+        if any(_is_same_modal(term, at.shown[j]) and (place is None or abs(place - j) <= _REACH) for j in theirs):
+            continue
+        near = {at.shown[j].key for j in theirs if place is None or abs(place - j) <= _REACH}
+        if term.key == "permit" and not near and is_offer and (term.raw.lower() not in _UNSURE or _of_you(at, i)):
+            at.found["permission"] += 1
+        elif term.key != "oblige" or near or not _is_order(at, place):
+            at.found["modal"] += 1
+    for j in theirs:
+        term, place = at.shown[j], next((k for k, at in sorted(at.weighty, key=lambda p: p[1]) if at > j), None)
+        if any(_is_same_modal(at.said[i], term) and (place is None or abs(place - i) <= _REACH) for i in ours):
+            continue
+        if term.key == "permit" and term.raw.lower() not in ("might", "could") and swapped:
+            continue
+        is_order = place is not None and at.said[place].start == 0
+        at.found["modal"] += not (is_order and term.key in ("oblige", "permit"))
+    permits = [sum(t.key == "permit" and t.kind is Kind.MODAL for t in side) for side in (at.said, at.used_shown)]
+    at.found["modal"] += permits[0] > permits[1] > 0
+
+
+def _of_you(at: Comparison, i: int) -> bool:
+    return i > 0 and at.said[i - 1].key == "you"
+
+
+def _is_order(at: Comparison, place: int | None) -> bool:
+    """The evidence opens a stretch with what is to be done."""
+    return place is not None and (place == 0 or at.shown[place - 1].segment != at.shown[place].segment)
+
+
+def _quantifiers(at: Comparison) -> None:
+    """``All`` may not be added, ``only`` and ``most`` neither added nor lost."""
+    theirs = {t.key for t in at.used_shown if t.kind is Kind.QUANTIFIER}
+    ours = {t.key for t in at.said if t.kind is Kind.QUANTIFIER}
+    is_negated = any(t.kind is Kind.NEGATION for t in at.said)
+    for i, term in enumerate(at.said):
+        if term.kind is Kind.QUANTIFIER and term.key not in theirs:
+            at.found["quantifier"] += not (term.raw.lower() == "any" and is_negated)
+        if term.kind is Kind.QUANTIFIER and term.key == "only" and "only" in theirs:
+            at.found["quantifier"] += not _same_focus(at, i)
+    at.found["quantifier"] += sum(k not in ours and is_restricting(Kind.QUANTIFIER, k) for k in theirs)
+
+
+def _same_focus(at: Comparison, i: int) -> bool:
+    focus = next((j for k, j in at.weighty if k > i), None)
+    for n, term in enumerate(at.shown):
+        if term.key == "only" and term.kind is Kind.QUANTIFIER:
+            near = [k for k in range(n + 1, len(at.shown)) if at.shown[k].kind in NAMING][:3]
+            if n + 1 < len(at.shown) and at.shown[n + 1].kind in (Kind.CONDITION, Kind.TIME, Kind.FACT):
+                near += [k for k in range(n - 1, -1, -1) if at.shown[k].kind in NAMING][:1]
+            if focus in near:
+                return True
+    return focus is None
+
+
+def _conditions(at: Comparison) -> None:
+    """What stands under ``if`` there stands under ``if`` here; a noun's own restriction may become a condition."""
+    placed = [(i, j, _condition(at.said[i]), _condition(at.shown[j])) for i, j in at.weighty]
+    kept = {ours for _, _, ours, theirs in placed if ours == theirs}
+    firsts = {at.said[i].segment: i for i, _ in reversed(at.weighty)}
+    moved = [p for p in placed if p[2] != p[3]]
+    # "If a book is late, it ..." and "A book ... if it is late": the subject alone changes its clause.
+    if len(moved) == 1 and {"", "if"} <= kept and firsts[at.said[moved[0][0]].segment] == moved[0][0]:
+        moved = []
+    added = [j for _, j, ours, theirs in moved if ours == "if" and not theirs]
+    at.found["condition"] += len(moved) - len(added)
+    main = [j for _, j, ours, _ in placed if not ours]
+    if added and (not main or _median(added) > _median(main)):
+        at.found["condition"] += 1
+    known = {theirs for *_, theirs in placed}
+    for term in at.said:
+        if term.kind is Kind.CONDITION and term.key in ("unless", "except") and term.key not in known:
+            at.found["condition"] += 1
+    at.found["restriction"] += len(list(_lost_segments(at)))
+
+
+def _lost_segments(at: Comparison) -> Iterator[int]:
+    """Conditions and exceptions of the evidence that the sentence does not carry along."""
+    for segment in sorted({t.segment for t in at.shown} - at.used):
+        first = next(t for t in at.shown if t.segment == segment)
+        scoped = _condition(first) and (segment == 0 or segment - 1 in at.used or segment + 1 in at.used)
+        if (
+            scoped
+            or (first.kind is Kind.CONDITION and first.key == "but" and segment - 1 in at.used)
+            or first.kind in (Kind.TIME, Kind.BOUND)
+            or (first.kind is Kind.QUANTIFIER and first.key == "only")
+            or (
+                segment + 1 in at.used
+                and any(t.segment == segment and (t.kind is Kind.TIME or t.key in _CONDITIONS) for t in at.shown)
+            )
+        ):
+            yield segment
+
+
+def _is_same_modal(a: Term, b: Term) -> bool:
+    unsure = {a.key, b.key} == {"maybe", "permit"} and (a if a.key == "permit" else b).raw.lower() in _UNSURE
+    return a.key == b.key or unsure
+
+
+def _condition(term: Term) -> str:
+    return term.scope if term.scope in _CONDITIONS else ""
+
+
+def _governor(terms: Sequence[Term], i: int) -> str:
+    """The bound or time word over term ``i``: up to three terms before it, else right behind it."""
+    for k in range(i - 1, max(-1, i - 4), -1):
+        if terms[k].segment != terms[i].segment:
+            break
+        if terms[k].kind in (Kind.TIME, Kind.BOUND):
+            return _SAME_BOUND.get(terms[k].key, terms[k].key)
+        if is_weighty(terms[k]) and not (terms[i].kind is terms[k].kind is Kind.FACT):
+            break
+    if i + 1 < len(terms) and terms[i].kind is Kind.FACT and terms[i + 1].kind is Kind.BOUND:
+        return _SAME_BOUND.get(terms[i + 1].key, terms[i + 1].key)
+    return ""
+
+
+def _touches(terms: Sequence[Term], i: int) -> bool:
+    return i > 0 and terms[i - 1].kind in (Kind.TIME, Kind.BOUND)
+
+
+def _median(numbers: Sequence[int]) -> float:
+    return sorted(numbers)[len(numbers) // 2]
+
+
+RULES = (_governors, _negations, _modals, _quantifiers, _conditions)

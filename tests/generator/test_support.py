@@ -1,0 +1,75 @@
+from __future__ import annotations
+
+import pytest
+
+from generator.support import best_support
+from generator.support_model import HARD, shipped_model
+
+# An invented library.
+LOANS = (
+    "You may borrow up to twelve books for four weeks. If a book is reserved, it cannot be renewed. "
+    "Films cost €2 a week in Harlow and €3 in Bray. Members under 16 need the consent of a parent. "
+    "We never charge children for late books. "
+    "Return the book before 18:00 or put it in the box. It must not hold magazines."
+)
+
+
+def _differences(sentence: str) -> set[str]:
+    found = best_support(sentence, LOANS, shipped_model().weigh)
+    return set() if found is None else {name for name, n in found.differences.items() if n and name in HARD}
+
+
+@pytest.mark.parametrize(
+    ("sentence", "difference"),
+    [
+        ("You may borrow up to ten books for four weeks.", "number"),
+        ("You may borrow up to twelve books for four months.", "number"),
+        ("You may borrow at least twelve books for four weeks.", "bound"),
+        ("You must borrow up to twelve books for four weeks.", "modal"),
+        ("You may not borrow up to twelve books for four weeks.", "negation"),
+        ("You may borrow up to twelve books.", "fact left out"),
+        ("It cannot be renewed.", "restriction"),
+        ("If a book cannot be renewed, it is reserved.", "condition"),
+        ("Films cost €3 a week in Harlow.", "role"),
+        ("Films cost €2 a week in Dover.", "name"),
+        ("Members over 16 need the consent of a parent.", "bound"),
+        ("All members under 16 need the consent of a parent.", "quantifier"),
+        ("Return the book after 18:00 or put it in the box.", "time"),
+        ("Return the book before 18:00 and put it in the box.", "joint"),
+        ("May you borrow up to twelve books for four weeks?", "question"),
+        ("We never charge children for late films.", "new"),
+    ],
+)
+def test_difference_is_found_by_its_kind(sentence: str, difference: str) -> None:
+    assert difference in _differences(sentence)
+
+
+@pytest.mark.parametrize(
+    "sentence",
+    [
+        "Up to twelve books can be borrowed for four weeks.",
+        "A book cannot be renewed if it is reserved.",
+        "Films cost €2 a week in Harlow.",
+        "The consent of a parent is required for members under 16.",
+        "Children are never charged for late books.",
+    ],
+)
+def test_faithful_wording_has_no_hard_difference(sentence: str) -> None:
+    assert not _differences(sentence)
+
+
+def test_claims_of_adjacent_sentences_may_be_joined_and_span_both() -> None:
+    sentence = "You may borrow up to twelve books for four weeks, but it cannot be renewed if a book is reserved."
+    found = best_support(sentence, LOANS, shipped_model().weigh)
+    assert found is not None
+    assert found.span.of(LOANS).startswith("You may borrow")
+
+
+def test_passage_without_a_word_in_common_supports_nothing() -> None:
+    assert best_support("Parking is free.", LOANS, shipped_model().weigh) is None
+
+
+def test_any_hard_difference_is_a_refusal_whatever_the_weights_say() -> None:
+    model = shipped_model()
+    assert model.accepts({})
+    assert not any(model.accepts({name: 1}) for name in HARD)

@@ -16,7 +16,7 @@ from api.deletion import delete_document
 from api.settings import Settings
 from benchmarks.golden import answerdesk
 from domain.ids import sha256_hex
-from domain.protocols import Embedder, Vectors
+from domain.protocols import Embedder, LanguageModel, Vectors
 
 ROOT = Path(__file__).resolve().parent.parent
 # What decides about a built knowledge base, and what about the answers.
@@ -47,13 +47,15 @@ def build_knowledge_base(files: Mapping[str, str], collection: str, work_dir: Pa
 
 
 @contextmanager
-def open_product(settings: Settings, data_dir: Path, embedder: Embedder | None = None) -> Iterator[Services]:
-    """The product over a data folder, ready to search; whoever wants the GPT-2 calls ``load_answering``."""
+def open_product(
+    settings: Settings, data_dir: Path, embedder: Embedder | None = None, language_model: LanguageModel | None = None
+) -> Iterator[Services]:
+    """The product over a data folder, ready to answer; the models that are lent are not loaded again."""
     own = settings.model_copy(update={"data_dir": data_dir, "database_url": ""})
-    services = build_services(own, embedder=embedder)
+    services = build_services(own, embedder=embedder, language_model=language_model)
     try:
         services.prepare_storage()
-        services.load_searching()
+        services.load_answering()
         yield services
     finally:
         services.close()
@@ -65,7 +67,7 @@ def without_document(services: Services, source: str, collection: str) -> Iterat
     with TemporaryDirectory() as holder:
         copy = Path(holder) / "data"
         shutil.copytree(services.settings.data_dir, copy, ignore=shutil.ignore_patterns("models"))
-        with open_product(services.settings, copy, services.embedder) as reduced:
+        with open_product(services.settings, copy, services.embedder, services.language_model) as reduced:
             document = reduced.documents.get_by_source(collection, source)
             assert document is not None
             delete_document(reduced, document.document_id)

@@ -87,11 +87,10 @@ def main() -> None:
     data_dir = build_knowledge_base(files, COLLECTION, run.work_dir, run.settings)
     with ExitStack() as stack:
         services = stack.enter_context(open_product(run.settings, data_dir))
-        services.load_answering()
-        quick = stack.enter_context(open_product(run.settings, data_dir, RememberingEmbedder(services.embedder)))
-        model = services.language_model
+        model, remembering = services.language_model, RememberingEmbedder(services.embedder)
+        quick = stack.enter_context(open_product(run.settings, data_dir, remembering, model))
         records = _ask_with_document(run, services, quick)
-        without = _ask_without_document(run, services, quick)
+        without = _ask_without_document(run, quick)
         smollm = _ask_smollm(run, services, records)
     report = _report(run, model.name if model and model.is_grounded else None, records, without, smollm)
     print_report(Console(), report)
@@ -144,7 +143,7 @@ def _ask_with_document(run: Run, services: Services, quick: Services) -> list[Re
     ]
 
 
-def _ask_without_document(run: Run, services: Services, quick: Services) -> list[Record]:
+def _ask_without_document(run: Run, quick: Services) -> list[Record]:
     """A copy of the knowledge base for each document; what another document repeats word for word is not asked."""
     repeated = repeated_elsewhere(run.turns, run.originals)
     turns = sorted((t for t in run.turns if t.query.id not in repeated), key=lambda turn: turn.document)
@@ -158,7 +157,7 @@ def _ask_without_document(run: Run, services: Services, quick: Services) -> list
             if not missing:
                 continue
             with without_document(quick, file_name(document), COLLECTION) as reduced:
-                examiner = Examiner(reduced, reduced.make_agent(services.language_model), run.originals)
+                examiner = Examiner(reduced, reduced.agent, run.originals)
                 for turn in missing:
                     on_file.add(examiner.ask(turn))
                     progress.advance(task)

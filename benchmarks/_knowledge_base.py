@@ -19,8 +19,8 @@ from domain.ids import sha256_hex
 from domain.protocols import Embedder, LanguageModel, Vectors
 
 ROOT = Path(__file__).resolve().parent.parent
-# What decides about a built knowledge base, and what about the answers.
-_INGESTING = ("ingest", "retriever", "storage", "domain/documents.py", "domain/text.py")
+# What decides about a built knowledge base, whose schema is brought up to date when it is opened, and about answers.
+_INGESTING = ("ingest", "retriever", "domain/documents.py", "domain/text.py")
 _ANSWERING = ("api/bootstrap.py", "domain", "generator", "ingest", "retriever", "storage")
 _NEVER_ANSWERS = {"__pycache__", "train"}
 

@@ -24,6 +24,7 @@ from generator.agent import Agent
 from generator.language_model import load_language_model
 from generator.live_model import LiveModel, MakeAgent
 from generator.model_registry import LoadModel, ModelRegistry
+from generator.refusal import SHIPPED_CALIBRATION, RefusalModel
 from ingest.pipeline import IngestPipeline
 from ingest.worker import JobContext, Worker
 from retriever.embedder import MiniLMEmbedder
@@ -137,7 +138,10 @@ class Services:
 
 
 def build_services(
-    settings: Settings, *, embedder: Embedder | None = None, language_model: LanguageModel | None = None
+    settings: Settings,
+    *,
+    embedder: Embedder | None = None,
+    language_model: LanguageModel | None = None,
 ) -> Services:
     """Construct the house. ``embedder`` and ``language_model`` stand in for the real ones in unit tests."""
     data = settings.data_dir
@@ -152,7 +156,8 @@ def build_services(
         return language_model if folder is None and language_model is not None else _load_model(settings, folder)
 
     def make_agent(model: LanguageModel | None) -> Agent:
-        return Agent(retriever, embedder, model, settings.generator)
+        refusal = RefusalModel.load(SHIPPED_CALIBRATION)
+        return Agent(retriever, embedder, refusal, model, settings.generator)
 
     models = ModelRegistry(ModelStore(engine), ArtifactStore(data / "registry"), load_model)
     return Services(

@@ -17,6 +17,7 @@ from generator import courtesy
 from generator.courtesy import Courtesy
 from generator.ladder import Climb, Ladder
 from generator.questions import validate
+from generator.refusal import RefusalModel
 from generator.scope import OutOfScope, out_of_scope
 from generator.search_plan import interleave, plan_searches
 from generator.settings import GeneratorSettings
@@ -29,6 +30,7 @@ class Agent:
     Safe to use from several threads: a turn's state lives in the turn.
 
     Args:
+        refusal: says how likely the evidence answers, and how likely it has to.
         language_model: composes answers; without one, or with one that is not grounded, passages are quoted.
     """
 
@@ -36,12 +38,13 @@ class Agent:
         self,
         searcher: Searcher,
         embedder: Embedder,
+        refusal: RefusalModel,
         language_model: LanguageModel | None,
         settings: GeneratorSettings,
     ) -> None:
         self._searcher = searcher
         self._settings = settings
-        self._ladder = Ladder(embedder, language_model, settings)
+        self._ladder = Ladder(embedder, refusal, language_model, settings)
 
     def validate(self, question: str) -> str:
         """The question as it will be used: normalised and trimmed.
@@ -111,7 +114,7 @@ class Agent:
         for planned in plan_searches(question, history, self._settings.max_question_chars):
             with turn.timed("retrieve"):
                 result = self._searcher.search(planned.query, self._settings.passages, collection)
-                climbs.append(self._ladder.prepare(planned.part, planned.query, result))
+                climbs.append(self._ladder.prepare(planned, result))
         return climbs
 
     def _finish(self, question: str, climbs: Sequence[Climb], turn: Turn) -> TurnFinished:

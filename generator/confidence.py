@@ -1,11 +1,10 @@
-"""How sure the agent may be, from retrieval alone, that the passages hold an answer.
+"""How sure the agent may be, before a word is composed, that the passages hold an answer.
 
 It is asked before the model is: a small model that is shown good-looking but wrong evidence finds something to copy.
 """
 
 from __future__ import annotations
 
-import math
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -19,7 +18,8 @@ from domain.documents import ScoredPassage
 from domain.protocols import Embedder
 from domain.text import words
 from generator.answer_types import expected_types, holds_type
-from generator.evidence import ScoredSentence, heading_of
+from generator.evidence import EvidenceFound, heading_of
+from generator.refusal import NOTHING, RefusalModel
 from generator.tokens import Token
 from generator.wording import content_words, stems
 
@@ -29,32 +29,23 @@ _UNRELATED = 0.25  # cosine of two single words that have nothing to do with eac
 _SYNONYM = 0.65  # and of two that may stand for one another
 _COVERED = 0.5
 _MAX_CACHED_WORDS = 20_000
-# Logistic regression (scikit-learn, C = 10) on 382 public cases: 162 questions on 40 SQuAD 2.0 passages, about half of
-# them without an answer in their own passage, and 110 opening questions on 28 Doc2Dial documents (none held out), each
-# asked once with and once without its document. AUC 0.74 by cross-validation on Doc2Dial, 0.68 on SQuAD when fitted on
-# Doc2Dial alone. Passage cosines and other ways to count covered words added nothing there. Vectors: the ensemble of
-# MiniLM and the multilingual sentence encoder; fit again when the embedder changes.
-_BIAS = -3.78
-_WEIGHTS: Mapping[str, float] = {
-    "sentence_cosine": 0.24,
-    "top_cosines": 4.08,
-    "gap": 1.83,
-    "least_cover": 1.27,
-    "holds_answer_type": 1.0,  # set by hand, too few questions ask for a weight or a time to fit it
-}
 _TOP = 3
 
 
 @dataclass(frozen=True, slots=True)
 class Features:
-    """What the value is made of. A word's cover says how well some word of the passages stands for it."""
+    """What the value is made of, on scales that mean the same for every knowledge base."""
 
+    sentence: float  # log-odds of the best sentence
+    margin: float  # best sentence above the best one of any other passage
     sentence_cosine: float  # best sentence under its heading
     top_cosines: float  # mean of the best three
-    gap: float  # best sentence above the median one: an answer stands out
-    least_cover: float  # of the question's content words, the one that is covered worst
+    gap: float  # best sentence's cosine above the median one: an answer stands out
+    least_cover: float  # 0..1, of the question's content words, the one that is covered worst
+    mean_cover: float  # 0..1
     holds_answer_type: float  # -1 when the best sentences hold nothing of the kind that is asked for, else 0
-    question_cosine: float  # best FAQ question; for the record
+    search: float  # 0..1, fused score of the best passage
+    question_cosine: float  # best FAQ question
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,27 +97,35 @@ def word_covers(question: str, hits: Sequence[ScoredPassage], vectors: WordVecto
 
 
 def assess(
-    question: str, hits: Sequence[ScoredPassage], scored: Sequence[ScoredSentence], vectors: WordVectors
+    question: str, hits: Sequence[ScoredPassage], found: EvidenceFound, vectors: WordVectors, refusal: RefusalModel
 ) -> Confidence:
-    """Judge what was found for a question; ``scored`` are the passages' sentences, best first."""
+    """Judge what was found for a question."""
     covers = word_covers(question, hits, vectors)
-    cosines = sorted((sentence.cosine for sentence in scored), reverse=True) or [0.0]
+    features = _features(question, hits, found, covers)
+    uncovered = tuple(word for word, cover in covers.items() if cover < _COVERED)
+    return Confidence(refusal.probability(asdict(features)) if hits else 0.0, features, uncovered)
+
+
+def _features(
+    question: str, hits: Sequence[ScoredPassage], found: EvidenceFound, covers: Mapping[str, float]
+) -> Features:
+    best = found.sentences[0] if found.sentences else None
+    others = [s.log_odds for s in found.sentences if best and s.hit.passage.passage_id != best.hit.passage.passage_id]
+    cosines = found.cosines or (0.0,)
     expected = expected_types(question)
-    features = Features(
+    holds = any(holds_type(expected, sentence.text) for sentence in found.sentences[:_TOP])
+    return Features(
+        sentence=best.log_odds if best else NOTHING,
+        margin=best.log_odds - max(others, default=NOTHING) if best else 0.0,
         sentence_cosine=cosines[0],
         top_cosines=sum(cosines[:_TOP]) / len(cosines[:_TOP]),
         gap=cosines[0] - cosines[len(cosines) // 2],
         least_cover=min(covers.values(), default=0.0),
-        holds_answer_type=float(any(holds_type(expected, sentence.text) for sentence in scored[:_TOP])) - 1.0,
+        mean_cover=sum(covers.values()) / len(covers) if covers else 0.0,
+        holds_answer_type=float(holds) - 1.0,
+        search=max((hit.score for hit in hits), default=0.0),
         question_cosine=max((hit.question_score or 0.0 for hit in hits), default=0.0),
     )
-    uncovered = tuple(word for word, cover in covers.items() if cover < _COVERED)
-    return Confidence(_logistic(features), features, uncovered)
-
-
-def _logistic(features: Features) -> float:
-    total = _BIAS + sum(weight * getattr(features, name) for name, weight in _WEIGHTS.items())
-    return 1.0 / (1.0 + math.exp(-total))
 
 
 def _nearest(asked: Sequence[str], vocabulary: Sequence[str], vectors: WordVectors) -> NDArray[np.float32]:

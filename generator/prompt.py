@@ -42,17 +42,17 @@ class MarkedSentence:
 
 def render_prompt(question: str, evidence: Sequence[Evidence]) -> str:
     """Everything up to and including ``Answer:``; the model continues with a space and its first word."""
-    lines = [f"Question: {_one_line(question)}"]
+    lines = [f"Question: {one_line(question)}"]
     for n, piece in enumerate(evidence, start=1):
-        heading = f"{_one_line(piece.heading)}: " if piece.heading else ""
-        lines.append(f"[{n}] {heading}{_one_line(piece.text)}")
+        heading = f"{one_line(piece.heading)}: " if piece.heading else ""
+        lines.append(f"[{n}] {heading}{one_line(piece.text)}")
     lines.append("Answer:")
     return "\n".join(lines)
 
 
 def render_answer(sentences: Iterable[MarkedSentence]) -> str:
     """The training target, with its leading space; no sentences is a refusal."""
-    parts = [f"{_one_line(s.text)} {' '.join(f'[{n}]' for n in s.marks)}" for s in sentences]
+    parts = [f"{one_line(s.text)} {' '.join(f'[{n}]' for n in s.marks)}" for s in sentences]
     return " " + (" ".join(parts) if parts else REFUSAL)
 
 
@@ -90,6 +90,7 @@ def split_marked(completion: str) -> tuple[list[MarkedSentence], str]:
     return finished, completion[consumed:]
 
 
-def _one_line(text: str) -> str:
+def one_line(text: str) -> str:
+    """As a text stands in the prompt."""
     # Square brackets are the marks' alphabet; evidence must not be able to forge one.
     return " ".join(text.replace("[", "(").replace("]", ")").split())

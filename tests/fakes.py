@@ -85,6 +85,7 @@ class ScriptedLanguageModel:
             yield f" {piece}" if piece else ""
 
     def score(self, prompt: str, continuations: Sequence[str]) -> list[float]:
+        self.prompts.append(prompt)
         longest = max(map(self.count_tokens, continuations), default=0)
         if self.count_tokens(prompt) + longest > self._context_tokens:
             raise PromptTooLong(f"{prompt[:20]!r} and {longest} words exceed {self._context_tokens}.", "Shorten it.")

@@ -3,12 +3,16 @@ from __future__ import annotations
 import numpy as np
 
 from domain.documents import Passage, ScoredPassage, StoredPassage
+from domain.protocols import SearchResult
 from domain.text import count_words
 from generator.confidence import WordVectors, assess, word_covers
-from generator.evidence import choose_snippets, heading_of, score_sentences
+from generator.evidence import EvidenceFound, ScoredSentence, choose_snippets, heading_of, score_sentences
+from generator.refusal import RefusalModel
+from generator.search_plan import PlannedSearch
 from tests.fakes import HashEmbedder
 
 EMBEDDER = HashEmbedder(2048)
+REFUSAL = RefusalModel(-1.0, {"top_cosines": 1.0, "least_cover": 1.0})
 WARRANTY = (
     "The frame has a warranty of ten years. It covers cracks and rust. Tyres wear out and are not covered. "
     "Send us photographs of the damage. Include the serial number in the letter. We answer within a week."
@@ -23,8 +27,13 @@ def _hit(text: str, score: float = 0.5, *, question: str | None = None, start: i
     return ScoredPassage(StoredPassage(passage, "c", "rules.md", "Rules"), score, score, None)
 
 
-def _score(question: str, *hits: ScoredPassage) -> list:  # type: ignore[type-arg]
-    return score_sentences(question, EMBEDDER.encode_queries([question])[0], hits, EMBEDDER)
+def _found(question: str, *hits: ScoredPassage) -> EvidenceFound:
+    result = SearchResult(hits, None, EMBEDDER.encode_queries([question])[0])
+    return score_sentences(PlannedSearch(question, question), result, EMBEDDER)
+
+
+def _score(question: str, *hits: ScoredPassage) -> tuple[ScoredSentence, ...]:
+    return _found(question, *hits).sentences
 
 
 def test_sentence_that_answers_stands_first_and_keeps_its_place() -> None:
@@ -71,7 +80,7 @@ def test_kind_of_answer_lifts_the_sentence_that_holds_it() -> None:
 
 
 def test_no_passages_give_no_sentences() -> None:
-    assert _score("anything") == []
+    assert _score("anything") == ()
     assert choose_snippets([], 150) == []
 
 
@@ -100,19 +109,20 @@ def test_confidence_is_higher_for_what_the_passages_talk_about() -> None:
     vectors = WordVectors(EMBEDDER)
 
     def confidence(question: str) -> float:
-        return assess(question, hits, _score(question, *hits), vectors).value
+        return assess(question, hits, _found(question, *hits), vectors, REFUSAL).value
 
     about, beside = confidence("does the warranty cover rust"), confidence("who sings operas on Jupiter tonight")
     assert 0.0 < beside < about < 1.0
-    assert assess("anything at all", [], [], vectors).value < beside + 0.05
+    assert assess("anything at all", [], EvidenceFound(), vectors, REFUSAL).value < beside + 0.05
 
 
 def test_question_for_a_weight_is_doubted_when_no_weight_is_given() -> None:
     with_weight, without = [_hit(PRICES)], [_hit(WARRANTY)]
     vectors = WordVectors(EMBEDDER)
     question = "how heavy is it"
-    assert assess(question, with_weight, _score(question, *with_weight), vectors).features.holds_answer_type == 0
-    assert assess(question, without, _score(question, *without), vectors).features.holds_answer_type == -1
+    for hits, holds in ((with_weight, 0), (without, -1)):
+        confidence = assess(question, hits, _found(question, *hits), vectors, REFUSAL)
+        assert confidence.features.holds_answer_type == holds
 
 
 def test_word_vectors_are_remembered() -> None:

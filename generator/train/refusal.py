@@ -1,0 +1,134 @@
+"""Fits calibrated refusal: ``python -m generator.train.refusal FOLDER RECORDS.jsonl...``.
+
+A record is what ``benchmarks.answer_quality --side fit`` writes for a question: the confidence features of its parts,
+and whether a quote was right. The questions must be answered whatever the confidence (``refuse_below`` 0), or the fit
+never sees what refusing was good for. Writes ``refusal.json`` into FOLDER and logs what it reached.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from generator.refusal import REFUSAL_FILE
+
+FEATURES = (
+    "sentence",
+    "margin",
+    "top_cosines",
+    "gap",
+    "least_cover",
+    "mean_cover",
+    "search",
+)
+_PENALTY = 0.01  # of squared weights of standardised features
+_FOLDS = 5
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Labelled:
+    """``group`` (a document or a question) is never split between folds. ``right``: a quote answers the question."""
+
+    group: str
+    features: tuple[float, ...]
+    right: bool
+
+
+def read_records(path: Path) -> list[Labelled]:
+    """Questions of one part that was judged; courtesies and questions declined at the door have none."""
+    rows: list[Labelled] = []
+    for line in path.read_text(encoding="utf-8").splitlines():
+        row: Mapping[str, Any] = json.loads(line)
+        if len(row["parts"]) == 1:
+            right = row["overlapping"] > 0 or row["figures"]["citations_right"] > 0
+            features = tuple(float(row["parts"][0][name]) for name in FEATURES)
+            rows.append(Labelled(str(row["document"]), features, right))
+    return rows
+
+
+def fit(rows: Sequence[Labelled]) -> tuple[float, NDArray[np.float64]]:
+    """Bias and weights (of the features as they come) of an L2-penalised logistic regression."""
+    x, y = np.array([row.features for row in rows]), np.array([row.right for row in rows], dtype=np.float64)
+    mean, scale = x.mean(0), x.std(0) + 1e-9
+    inputs, wanted = torch.from_numpy((x - mean) / scale), torch.from_numpy(y)
+    weights = torch.zeros(x.shape[1], dtype=torch.float64, requires_grad=True)
+    bias = torch.zeros(1, dtype=torch.float64, requires_grad=True)
+    optimizer = torch.optim.LBFGS([weights, bias], max_iter=200, line_search_fn="strong_wolfe")
+
+    def closure() -> torch.Tensor:
+        optimizer.zero_grad()
+        loss = torch.nn.functional.binary_cross_entropy_with_logits(inputs @ weights + bias, wanted)
+        loss = loss + _PENALTY * (weights**2).sum()
+        loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
+        return loss
+
+    optimizer.step(closure)  # type: ignore[no-untyped-call]
+    slopes: NDArray[np.float64] = weights.detach().numpy() / scale
+    return float(bias.item() - slopes @ mean), slopes
+
+
+def predict(bias: float, weights: NDArray[np.float64], rows: Sequence[Labelled]) -> NDArray[np.float64]:
+    logits = bias + np.array([row.features for row in rows]) @ weights
+    probabilities: NDArray[np.float64] = 1.0 / (1.0 + np.exp(-logits))
+    return probabilities
+
+
+def cross_validated(rows: Sequence[Labelled]) -> NDArray[np.float64]:
+    """Each row's probability by a fit that never saw its group."""
+    groups = sorted({row.group for row in rows})
+    fold_of = {group: n % _FOLDS for n, group in enumerate(groups)}
+    found = np.zeros(len(rows))
+    for fold in range(_FOLDS):
+        held = [i for i, row in enumerate(rows) if fold_of[row.group] == fold]
+        model = fit([row for row in rows if fold_of[row.group] != fold])
+        found[held] = predict(*model, [rows[i] for i in held])
+    return found
+
+
+def curve(probabilities: NDArray[np.float64], rows: Sequence[Labelled]) -> list[tuple[float, float, float]]:
+    """(confidence, answered share, wrong share of the answers) at every fiftieth of the questions, rising."""
+    right = np.array([row.right for row in rows])
+    points = []
+    for share in np.linspace(0.0, 0.96, 49):
+        confidence = float(np.quantile(probabilities, share))
+        kept = probabilities >= confidence
+        points.append((round(confidence, 4), round(float(kept.mean()), 4), round(float(1 - right[kept].mean()), 4)))
+    return points
+
+
+def area_under_curve(probabilities: NDArray[np.float64], rows: Sequence[Labelled]) -> float:
+    """ROC AUC: how often a right one is above a wrong one."""
+    right = np.array([row.right for row in rows])
+    above = probabilities[right][:, None] - probabilities[~right][None, :]
+    return float((above > 0).mean() + 0.5 * (above == 0).mean())
+
+
+def main(folder: Path, records: Sequence[Path]) -> None:
+    rows = [row for path in records for row in read_records(path)]
+    bias, weights = fit(rows)
+    held = cross_validated(rows)
+    facts = {
+        "bias": round(bias, 4),
+        "weights": {name: round(float(weight), 4) for name, weight in zip(FEATURES, weights, strict=True)},
+        "questions": len(rows),
+        "right": sum(row.right for row in rows),
+        "auc": round(area_under_curve(held, rows), 4),
+        "curve": curve(held, rows),
+    }
+    (folder / REFUSAL_FILE).write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
+    logger.info("fitted %s", json.dumps({name: value for name, value in facts.items() if name != "curve"}))
+
+
+if __name__ == "__main__":
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    main(Path(sys.argv[1]), [Path(name) for name in sys.argv[2:]])

@@ -82,7 +82,7 @@ class Transformers:
                 **forced,
             )
         tokens: list[list[int]] = said[:, ids.shape[1] :].tolist()
-        return tokens
+        return [row[: row.index(self._end)] if self._end in row else row for row in tokens]
 
     def score(self, prompt: list[int], continuations: Sequence[list[int]]) -> list[float]:
         """What one would write without an engine: the whole text of each, padded into one batch."""

@@ -24,8 +24,9 @@ class Weights:
     """How the two judgements are added up, in nats; see ``docs/generator.md`` for how they were chosen."""
 
     evidence: float = 1.0
-    stop: float = 0.0  # added to stopping
-    model: float = 0.5
+    first: float = 0.005  # of the model's, for the first sentence: it breaks ties
+    model: float = 0.5  # of the model's, for each later one and for stopping
+    stop: float = -1.5  # added to stopping
 
 
 WEIGHTS = Weights()
@@ -88,14 +89,15 @@ class Composition:
         """The best candidate, or None to stop; the first is never None, for whether to answer was settled before."""
         other = f" {REFUSAL}" if is_first else ""
         likely = self._model.score(prompt, [*(_opening(c.sentence.text) for c in candidates), other])
+        trust = self._weights.first if is_first else self._weights.model
         values = [
-            self._weights.model * nats + self._weights.evidence * c.sentence.log_odds
+            trust * nats + self._weights.evidence * c.sentence.log_odds
             for c, nats in zip(candidates, likely[:-1], strict=True)
         ]
         best = max(range(len(candidates)), key=values.__getitem__)
         if is_first:
             self.declined = likely[-1] - max(likely[:-1])
-        elif self._weights.model * likely[-1] + self._weights.stop >= values[best]:
+        elif trust * likely[-1] + self._weights.stop >= values[best]:
             return None
         return candidates[best]
 

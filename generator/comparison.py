@@ -18,6 +18,7 @@ class Comparison:
 
     Attributes:
         weighty: the aligned pairs (place in ``said``, place in ``shown``) of words that name something.
+        order: the places in ``shown`` of all that is named, light words and persons included, as the sentence has them.
         used: the segments of the evidence that any of them stands in; ``context`` has their heads as well.
         found: how often each kind of difference was found.
     """
@@ -26,6 +27,8 @@ class Comparison:
         self.said, self.shown, self.places = alignment.said, alignment.shown, alignment.places
         self.of_shown = {j: i for i, j in enumerate(self.places) if j is not None}
         self.weighty = [(i, j) for i, j in enumerate(self.places) if j is not None and is_weighty(self.said[i])]
+        named = (*NAMING, Kind.PERSON)
+        self.order = [j for i, j in enumerate(self.places) if j is not None and self.said[i].kind in named]
         self.used = {self.shown[j].segment for _, j in self.weighty}
         self.context = self.used | {head for segment in self.used for head in self._heads(segment)}
         self.used_shown = [term for term in self.shown if term.segment in self.used]

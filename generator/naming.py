@@ -79,15 +79,17 @@ def _glue(at: Comparison) -> None:
 
 def _left_out(at: Comparison) -> None:
     """Facts, limits and narrowing words of the stretches that prove the sentence, missing in it."""
-    said = {t.key for t in at.said}
+    said, said_raw = {t.key for t in at.said}, {t.raw for t in at.said}
     for j, term in enumerate(at.shown):
-        if j in at.of_shown or term.segment not in at.used:
+        if j in at.of_shown or term.segment not in at.used or _is_behind_shared_subject(at, j):
             continue
         after = at.shown[j + 1] if j + 1 < len(at.shown) else None
         touches = after is not None and after.start - term.end <= 1 and after.kind in NAMING
         if not any(c.isalnum() for c in term.key):
             at.found["fact left out"] += 1  # a sign: ✗, °, ₹
         elif term.kind is Kind.FACT:
+            if term.key == "#1" and after is not None and after.raw in said_raw:
+                continue  # "one guest" is "a guest"
             is_name = len(term.raw) > 1 and not any(c.isdigit() for c in term.key)
             at.found["name left out" if is_name else "fact left out"] += term.key not in said
             at.found["name modifier"] += is_name and touches and j + 1 in at.of_shown and not _is_light(after)
@@ -97,10 +99,18 @@ def _left_out(at: Comparison) -> None:
             at.found["limit left out"] += not any(t.kind is term.kind and t.key == term.key for t in at.said)
 
 
+def _is_behind_shared_subject(at: Comparison, j: int) -> bool:
+    """``Breakfast is served from 7:00 and costs €9``: the first predicate may go where only the second is told."""
+    segment = at.shown[j].segment
+    own = [k for _, k in at.weighty if at.shown[k].segment == segment]
+    opens = next((k for k, t in enumerate(at.shown) if t.segment == segment and is_weighty(t)), None)
+    follows = any(at.shown[k].segment == segment + 1 and at.shown[k].is_linked for _, k in at.weighty)
+    return follows and own == [opens] and j > own[0]
+
+
 def _order(at: Comparison) -> None:
     """How often the sentence turns back: one turn is a clause put in front, several are things exchanged."""
-    order = [j for _, j in at.weighty]
-    at.found["turns"] += sum(b < a for a, b in pairwise(order))
+    at.found["turns"] += sum(b < a for a, b in pairwise(at.order))
 
 
 def _joints(at: Comparison) -> None:
@@ -125,7 +135,8 @@ def _persons(at: Comparison) -> None:
     for i, term in enumerate(at.said):
         if term.kind is Kind.PERSON:
             for k, j in at.weighty:
-                if i < k <= i + 2 and j > 0:
+                is_doer = i < k <= i + 2 and at.said[k].start - at.said[k - 1].end <= 1  # not "you will be told"
+                if is_doer and j > 0:
                     before = [t for t in at.shown[max(0, j - 2) : j] if t.kind is Kind.PERSON]
                     at.found["person"] += bool(before) and before[-1].key != term.key
 

@@ -41,6 +41,7 @@ _TABLE: dict[tuple[Kind, str], str] = {
         "must, need, need to, are to, is to, have to, has to, had to, having to, require, requirement, necessary, "
         "obliged, obligatory, mandatory, compulsory"
     ),
+    (Kind.MODAL, "will"): "will, shall",
     (Kind.MODAL, "advise"): "should, ought, ought to, recommend, advise, advisable, suggest, better to",
     (Kind.QUANTIFIER, "all"): (
         "all, every, each, any, whole, entire, always, everybody, everyone, anyone, anybody, everything, "
@@ -57,12 +58,14 @@ _TABLE: dict[tuple[Kind, str], str] = {
     (Kind.QUANTIFIER, "last"): "last, final, finally",
     (Kind.QUANTIFIER, "next"): "next",
     (Kind.BOUND, "at least"): (
-        "at least, minimum, minimum of, min, no less than, not less than, no fewer than, or more, or over, and "
-        "more, and over, upwards, as a minimum, no earlier than"
+        "at least, minimum, minimum of, min, no less than, not less than, no fewer than, or more, or older, or "
+        "newer, or later, or above, or higher, or longer, or over, and more, and over, upwards, as a minimum, no "
+        "earlier than"
     ),
     (Kind.BOUND, "at most"): (
         "at most, maximum, maximum of, max, no more than, not more than, never more than, up to, as many as, as "
-        "much as, or less, or fewer, or under, not exceed, no later than, not later than, at the latest"
+        "much as, or less, or younger, or earlier, or below, or fewer, or under, not exceed, no later than, not "
+        "later than, at the latest"
     ),
     (Kind.BOUND, "more"): (
         "more than, over, above, exceed, greater than, larger than, bigger than, longer than, older than, heavier "
@@ -77,7 +80,7 @@ _TABLE: dict[tuple[Kind, str], str] = {
     (Kind.TIME, "after"): "after, following, afterwards, thereafter, after that",
     (Kind.TIME, "until"): "until, till, by the end of, as late as",
     (Kind.TIME, "within"): "within, inside of",
-    (Kind.TIME, "range"): "between",
+    (Kind.JOINT, "range"): "between",
     (Kind.TIME, "during"): "during, while, throughout",
     (Kind.TIME, "immediately"): "immediately, at once, instantly, right away, straight away",
     (Kind.CONDITION, "if"): (
@@ -92,22 +95,22 @@ _TABLE: dict[tuple[Kind, str], str] = {
     (Kind.CONDITION, "even if"): "even if, even when, even though, although, though, despite, in spite of",
     (Kind.CONDITION, "but"): "but, however, yet, whereas",
     (Kind.CONDITION, "otherwise"): "otherwise, or else, if not",
-    (Kind.PERSON, "we"): "we, us, our, ours, ourselves",
-    (Kind.PERSON, "you"): "you, your, yours, yourself, yourselves",
+    (Kind.PERSON, "we"): "we, us, ourselves",
+    (Kind.PERSON, "you"): "you, yourself, yourselves",
     (Kind.JOINT, "and"): "and, or, as well as, plus, along with, &, and or, but also",
     (Kind.EMPTY, ""): (
-        "is, are, was, were, be, been, being, am, do, does, did, done, has, had, have been, will, would, shall, "
-        "it, its, they, them, their, theirs, this, that, these, those, he, she, his, her, who, whom, whose, "
-        "which, what, how, of, to, in, on, at, for, with, by, from, into, onto, as, per, than, upon, there, here, "
-        "please, so, then, very, really, quite, indeed, simply, currently, at this time, at the moment, at "
-        "present, now, because, because of, due to, so that, therefore, thus, hence, such, such as, own, self, "
-        "itself, themselves, i, me, my, one of, of course, sure, certainly, in total, respectively, about it, in "
-        "addition, namely, i e, via, through, of your choice, in question, in fact, that is, actually, already, "
-        "still, even, way, make sure, be sure, means, exactly, whether, towards, regarding, concerning, according "
-        "to, just like, in the same way, let you know, note that, keep in mind, afraid, sorry, unfortunately, "
-        "yes, currently, regret, also, too, as well, both, either, not only, presently, nowadays, furthermore, "
-        "moreover, basically, kindly, strictly, completely, absolutely, sadly, regrettably, fully, entirely, "
-        "anyway, fortunately, luckily"
+        "our, ours, your, yours, is, are, was, were, be, been, being, am, do, does, did, done, has, had, have "
+        "been, would, it, its, they, them, their, theirs, this, that, these, those, he, she, his, "
+        "her, who, whom, whose, which, what, how, of, to, in, on, at, for, with, by, from, into, onto, as, per, "
+        "than, upon, there, here, please, so, then, very, really, quite, indeed, simply, currently, at this time, "
+        "at the moment, at present, now, because, because of, due to, so that, therefore, thus, hence, such, such "
+        "as, own, self, itself, themselves, i, me, my, one of, of course, sure, certainly, in total, "
+        "respectively, about it, in addition, namely, i e, via, through, of your choice, in question, in fact, "
+        "that is, actually, already, still, even, way, make sure, be sure, means, exactly, whether, towards, "
+        "regarding, concerning, according to, just like, in the same way, let you know, note that, keep in mind, "
+        "afraid, sorry, unfortunately, yes, currently, regret, also, too, as well, both, either, not only, "
+        "presently, nowadays, furthermore, moreover, basically, kindly, strictly, completely, absolutely, sadly, "
+        "regrettably, fully, entirely, anyway, fortunately, luckily"
     ),
 }
 # Words that hold a negation inside: their positive and the operator.

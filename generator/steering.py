@@ -79,8 +79,9 @@ def _is_bare_adjunct(at: Comparison, j: int) -> bool:
 
 def _modals(at: Comparison) -> None:
     """Duties, permissions and advice stay with the deed they steer; ``Send it`` is as much a duty as ``must send``."""
-    ours = [i for i, t in enumerate(at.said) if t.kind is Kind.MODAL]
-    theirs = [j for j, t in enumerate(at.shown) if t.kind is Kind.MODAL and t.segment in at.used]
+    ours = [i for i, t in enumerate(at.said) if t.kind is Kind.MODAL and t.key != "will"]
+    theirs = [j for j, t in enumerate(at.shown) if t.kind is Kind.MODAL and t.segment in at.used and t.key != "will"]
+    is_future = any(t.key == "will" for t in at.used_shown)
     swapped = at.found["implied"] > 0
     is_offer = any(t.key in _OFFERS for t in at.used_shown)
     for i in ours:
@@ -88,7 +89,10 @@ def _modals(at: Comparison) -> None:
         if any(_is_same_modal(term, at.shown[j]) and (place is None or abs(place - j) <= _REACH) for j in theirs):
             continue
         near = {at.shown[j].key for j in theirs if place is None or abs(place - j) <= _REACH}
-        if term.key == "permit" and not near and is_offer and (term.raw.lower() not in _UNSURE or _of_you(at, i)):
+        is_of_you = i > 0 and at.said[i - 1].key == "you"
+        is_stated = is_of_you and not is_future and not _is_order(at, place) and term.raw.lower() not in _UNSURE
+        is_offered = is_offer and (is_of_you or term.raw.lower() not in _UNSURE)
+        if term.key == "permit" and not near and (is_offered or is_stated):
             at.found["permission"] += 1
         elif term.key != "oblige" or near or not _is_order(at, place):
             at.found["modal"] += 1
@@ -98,14 +102,10 @@ def _modals(at: Comparison) -> None:
             continue
         if term.key == "permit" and term.raw.lower() not in ("might", "could") and swapped:
             continue
-        is_order = place is not None and at.said[place].start == 0
+        is_order = place is not None and at.said[place].start in (0, len("Please "))
         at.found["modal"] += not (is_order and term.key in ("oblige", "permit"))
     permits = [sum(t.key == "permit" and t.kind is Kind.MODAL for t in side) for side in (at.said, at.used_shown)]
     at.found["modal"] += permits[0] > permits[1] > 0
-
-
-def _of_you(at: Comparison, i: int) -> bool:
-    return i > 0 and at.said[i - 1].key == "you"
 
 
 def _is_order(at: Comparison, place: int | None) -> bool:
@@ -132,7 +132,7 @@ def _same_focus(at: Comparison, i: int) -> bool:
         if term.key == "only" and term.kind is Kind.QUANTIFIER:
             near = [k for k in range(n + 1, len(at.shown)) if at.shown[k].kind in NAMING][:3]
             if n + 1 < len(at.shown) and at.shown[n + 1].kind in (Kind.CONDITION, Kind.TIME, Kind.FACT):
-                near += [k for k in range(n - 1, -1, -1) if at.shown[k].kind in NAMING][:1]
+                near += [k for k in range(n - 1, -1, -1) if at.shown[k].kind in NAMING][:3]
             if focus in near:
                 return True
     return focus is None
@@ -187,21 +187,33 @@ def _condition(term: Term) -> str:
 
 
 def _governor(terms: Sequence[Term], i: int) -> str:
-    """The bound or time word over term ``i``: up to three terms before it, else right behind it."""
-    for k in range(i - 1, max(-1, i - 4), -1):
-        if terms[k].segment != terms[i].segment:
+    """The bound or time word over term ``i``: shortly before it, else right behind it (``or more``)."""
+    k = i - 1
+    if terms[i].kind is Kind.FACT:
+        while k >= 0 and terms[k].kind is Kind.FACT:  # before 24 December
+            k -= 1
+        if k > 0 and is_weighty(terms[k]) and _is_limit(terms[k - 1]):  # at least version 4
+            k -= 1
+    for at in range(k, max(-1, k - 3), -1):
+        if terms[at].segment != terms[i].segment or is_weighty(terms[at]):
             break
-        if terms[k].kind in (Kind.TIME, Kind.BOUND):
-            return _SAME_BOUND.get(terms[k].key, terms[k].key)
-        if is_weighty(terms[k]) and not (terms[i].kind is terms[k].kind is Kind.FACT):
-            break
+        if _is_limit(terms[at]) and not _is_postposed(terms[at]):
+            return _SAME_BOUND.get(terms[at].key, terms[at].key)
     if i + 1 < len(terms) and terms[i].kind is Kind.FACT and terms[i + 1].kind is Kind.BOUND:
         return _SAME_BOUND.get(terms[i + 1].key, terms[i + 1].key)
     return ""
 
 
+def _is_limit(term: Term) -> bool:
+    return term.kind in (Kind.TIME, Kind.BOUND)
+
+
+def _is_postposed(term: Term) -> bool:
+    return term.raw.lower() in ("or", "and")
+
+
 def _touches(terms: Sequence[Term], i: int) -> bool:
-    return i > 0 and terms[i - 1].kind in (Kind.TIME, Kind.BOUND)
+    return i > 0 and _is_limit(terms[i - 1]) and not _is_postposed(terms[i - 1])
 
 
 def _median(numbers: Sequence[int]) -> float:

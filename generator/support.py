@@ -122,10 +122,11 @@ def _differences(claim: str, said: Sequence[Term], shown: str) -> Mapping[str, i
     if not differences.weighty:
         found["new"] += 1
     found["question"] += any(text.rstrip(_CLOSING).endswith(("?", "？")) for text in (claim, shown))
-    if ":" in shown.rstrip(": "):  # a label and its value: neither stands alone
+    if re.search(r":\s", shown.rstrip(": ")):  # a label and its value: neither stands alone
         found["restriction"] += len(
             {t.segment for t in differences.shown} - {differences.shown[j].segment for j in differences.of_shown}
         )
+    found["exchanged"] += found["turns"] > 1
     found["tense"] += bool(_PAST.search(claim)) and not _PAST_SHOWN.search(shown)
     found["name"] += _abbreviations(claim) != _abbreviations(shown)
     answer, theirs = _YES_OR_NO.match(claim), _YES_OR_NO.match(shown)

@@ -16,7 +16,7 @@ from importlib.resources import files
 HARD = frozenset((
     "number", "name", "nameless", "name modifier", "new", "repeated", "role", "glue", "joint", "negation", "modal",
     "quantifier", "bound", "time", "condition", "restriction", "fact left out", "limit left out", "person", "pronoun",
-    "tense", "question",
+    "tense", "question", "exchanged", "modifier left out", "substitution",
 ))
 # fmt: on
 CAP = 3

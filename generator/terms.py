@@ -17,6 +17,7 @@ from generator.operators import Entry, Kind, operators, phrase_key
 from generator.tokens import Token, tokens
 
 _MAX_PHRASE = 4
+_RANGE_CHARS = 30
 _BREAK = re.compile(r"[,;:()\[\]—]|\s[-–]\s|[.!?](?=\s)")
 # fmt: off
 _MONTHS = ("january", "february", "march", "april", "may", "june", "july", "august", "september", "october", "november",
@@ -219,7 +220,11 @@ def _in_segments(sentence: str, read: list[Term]) -> list[Term]:
     segment, scope, end, is_linked, joint = 0, "", 0, False, ""
     for term in read:
         is_broken = bool(_BREAK.search(sentence, end, term.start))
-        in_range = term.kind is Kind.JOINT and any(t.key == "range" for t in placed[-3:])
+        if term.key == "range":
+            continue
+        in_range = (
+            term.kind is Kind.JOINT and "between" in sentence[max(0, term.start - _RANGE_CHARS) : term.start].lower()
+        )
         if is_broken:
             scope = ""
         if placed and (is_broken or term.kind is Kind.CONDITION or (term.kind is Kind.JOINT and not in_range)):

@@ -41,7 +41,7 @@ _LEXEME = re.compile(
     re.VERBOSE,
 )
 _CJK = re.compile(r"[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff]")
-_DERIVED = re.compile(r"(?:ations?|ments?|ers?|ors?|ly|able|ances?|ings?|ed|es|s|e|y|ies|ied|ions?|al|ally)$")
+_DERIVED = re.compile(r"(?:ations?|ments?|ers?|ors?|ly|able|ances?|ings?|ed|es|s|e|y|ies|ied|ions?|als?|ally)$")
 # Of the punctuation, what can change the meaning. Symbols (₹, ✗, ≠) and combining vowel signs always can.
 _TELLING_PUNCTUATION = frozenset("%‰/@#&′″")
 _EMPTY_SYMBOLS = frozenset("|")  # between the cells of a table

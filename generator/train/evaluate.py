@@ -99,7 +99,7 @@ def shown_sentences(example: GroundedExample) -> list[tuple[str, int]]:
 def compose(
     model: GPT2LMHeadModel, tokenizer: PreTrainedTokenizerBase, prompt: str, sentences: Sequence[tuple[str, int]]
 ) -> Composed:
-    """Greedy over the sentences and the end."""
+    """Greedy over the sentences and the end; what does not fit into the context ends the answer."""
     end = [int(tokenizer.eos_token_id)]
     openings = [tokenizer.encode(" " + " ".join(text.split()[:OPENING_WORDS])) for text, _ in sentences]
     prompt_tokens = tokenizer.encode(prompt)
@@ -109,6 +109,8 @@ def compose(
     while left and len(said) < _MAX_SENTENCES:
         told = "".join(f" {text} [{mark}]" for text, mark in (sentences[i] for i in said))
         tree = Tree(prompt_tokens + tokenizer.encode(told))
+        if len(tree) + max(map(len, openings)) > model.config.n_positions:
+            break
         root = tree.root()
         other = end if said else tokenizer.encode(f" {REFUSAL}")
         nodes = [tree.branch(root, tokens) for tokens in (*(openings[i] for i in left), other)]

@@ -11,39 +11,57 @@ import logging
 import shutil
 import sys
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import torch
 from transformers import GPT2LMHeadModel
 
+from domain.errors import ModelUnsuitable
+from generator.engines.model_folder import GROUNDED_FACTS
+from generator.train.checkpoint import room_on_disk
 from generator.train.tokenizer import load_tokenizer
 
 logger = logging.getLogger(__name__)
 
 
-def export(trained: Path, out: Path, name: str = "answerdesk-gpt2") -> None:
-    """Write the shipped files into ``out``; other files there (the model card) stay."""
+def export(
+    trained: Path, out: Path, name: str = "answerdesk-gpt2", provenance: Mapping[str, Any] | None = None
+) -> None:
+    """Write the shipped files into ``out``; other files there (the model card) stay.
+
+    ``provenance`` goes into ``answerdesk.json`` too: what the model was made from and how.
+
+    Raises:
+        ModelUnsuitable: the tokenizer is not the model's.
+        StorageFull
+    """
     tokenizer = load_tokenizer(trained)
     model = GPT2LMHeadModel.from_pretrained(str(trained), dtype=torch.bfloat16)
     if model.config.vocab_size != len(tokenizer):
-        raise ValueError(f"the model has {model.config.vocab_size} tokens, its tokenizer {len(tokenizer)}")
-    parameters = sum(p.numel() for p in model.parameters())
-    out.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory() as holder:
+        raise ModelUnsuitable(
+            f"The model has {model.config.vocab_size} tokens, its tokenizer {len(tokenizer)}.",
+            "Put the tokenizer that it was trained with beside it.",
+        )
+    with room_on_disk(out), tempfile.TemporaryDirectory() as holder:
         model.save_pretrained(holder)
         tokenizer.save_pretrained(holder)
+        out.mkdir(parents=True, exist_ok=True)
         for file in Path(holder).iterdir():
             shutil.copyfile(file, out / file.name)
-    facts = {
-        "name": name,
-        "grounded": True,
-        "prompt": "v1",
-        "parameters": parameters,
-        "context_tokens": model.config.n_positions,
-        "language": "en",
-    }
-    (out / "answerdesk.json").write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
-    logger.info("exported %s with %d parameters", out, parameters)
+        facts = {
+            "name": name,
+            "grounded": True,
+            "prompt": "v1",
+            "parameters": sum(p.numel() for p in model.parameters()),
+            "context_tokens": model.config.n_positions,
+            "language": "en",
+            **(provenance or {}),
+        }
+        # Last, so that a folder with this file is a whole one.
+        (out / GROUNDED_FACTS).write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
+    logger.info("exported %s with %d parameters", out, facts["parameters"])
 
 
 if __name__ == "__main__":

@@ -13,27 +13,31 @@ from pathlib import Path
 import torch
 from transformers import GPT2LMHeadModel
 
+from domain.errors import ModelUnsuitable
+from domain.protocols import ProgressListener
 from generator.train.loop import train
-from generator.train.recipe import TrainRecipe, load_recipe
+from generator.train.recipe import RecipeInvalid, TrainRecipe, load_recipe
 from generator.train.tokenizer import load_tokenizer
 
 
-def finetune(recipe: TrainRecipe) -> Path:
+def finetune(recipe: TrainRecipe, progress: ProgressListener | None = None) -> Path:
     """Go on from the model in ``recipe.start``; returns the folder of the fine-tuned model.
 
     Raises:
-        ValueError: the recipe names no start, or the data was packed for another tokenizer.
+        RecipeInvalid: the recipe names no start.
+        ModelUnsuitable: the data was packed for another tokenizer than the start has.
     """
     if recipe.start is None:
-        raise ValueError('a fine-tuning recipe needs start = "FOLDER", the GPT-2 to go on from')
+        raise RecipeInvalid("A fine-tuning recipe needs a start.", 'Write start = "FOLDER", the GPT-2 to go on from.')
     tokenizer = load_tokenizer(recipe.start)
     packed_for = load_tokenizer(recipe.data / "tokenizer")
     if tokenizer.get_vocab() != packed_for.get_vocab():
-        raise ValueError(
+        raise ModelUnsuitable(
             f"{recipe.data} was packed with another tokenizer ({len(packed_for)} tokens) than {recipe.start} has "
-            f'({len(tokenizer)}); build the data again with tokenizer = "{recipe.start}"'
+            f"({len(tokenizer)}).",
+            f'Build the data again with tokenizer = "{recipe.start}".',
         )
-    return train(recipe, load_model(recipe.start, recipe.dropout), tokenizer)
+    return train(recipe, load_model(recipe.start, recipe.dropout), tokenizer, progress)
 
 
 def load_model(folder: Path, dropout: float) -> GPT2LMHeadModel:

@@ -9,9 +9,9 @@ import sys
 from collections import Counter
 from pathlib import Path
 
-from generator.train.loop import ANSWERS, packed_name, planned_batches
 from generator.train.packed import load_packed
 from generator.train.recipe import TrainRecipe, load_recipe
+from generator.train.text_objective import ANSWERS, packed_name, planned_batches
 
 logger = logging.getLogger(__name__)
 

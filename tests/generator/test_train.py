@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
 from pathlib import Path
 
 import ctranslate2
@@ -13,17 +12,17 @@ import torch
 from ctranslate2.converters import TransformersConverter
 from transformers import AutoTokenizer, GPT2LMHeadModel, PreTrainedTokenizerBase
 
+from domain.errors import ModelUnsuitable
 from generator.dataset import Passage, Seed, is_validation
 from generator.train.build import build_examples, make_copy_rows, pack_examples, pack_prose
 from generator.train.checkpoint import load_newest_checkpoint, save_checkpoint
-from generator.train.evaluate import score, token_f1
 from generator.train.export import export
 from generator.train.finetune import finetune
-from generator.train.loop import TrainingDivergedError, rate_at
+from generator.train.loop import RunMismatch, TrainingDiverged
+from generator.train.optimization import rate_at
 from generator.train.packed import make_batch, save_packed
 from generator.train.pretrain import fresh_model, pretrain
 from generator.train.recipe import ModelShape, Stage, TrainRecipe
-from generator.train.sources import ask_about, doc2dial_seeds, is_held_out, prose_seeds, squad_seeds
 from generator.train.tokenizer import train_tokenizer
 
 _STEPS = 24
@@ -109,38 +108,17 @@ def test_run_folder_says_what_made_it(trained: Path) -> None:
     assert all(word in record for word in ('"seed"', '"sha256"', '"torch"', '"steps"'))
 
 
-def test_killed_and_resumed_run_ends_with_the_same_weights(
-    data: Path, trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    recipe = _recipe(data, tmp_path)
-    calls = 0
-
-    def killed_late(folder: Path, step: int, state: dict[str, object], keep: int = 2) -> Path:
-        nonlocal calls
-        calls += 1
-        if calls == 3:
-            raise KeyboardInterrupt
-        return save_checkpoint(folder, step, state, keep)
-
-    with monkeypatch.context() as patched:
-        patched.setattr("generator.train.loop.save_checkpoint", killed_late)
-        with pytest.raises(KeyboardInterrupt):
-            pretrain(recipe)
-    assert not (tmp_path / "model").exists()
-    pretrain(recipe)
-    whole, resumed = _weights(trained / "model"), _weights(tmp_path / "model")
-    assert all(torch.equal(whole[name], resumed[name]) for name in whole)
-
-
 def test_nan_loss_stops_and_keeps_the_last_good_checkpoint(data: Path, tmp_path: Path) -> None:
     recipe = _recipe(data, tmp_path, matrix_rate=1e30, vector_rate=1e30, checkpoint_every=1, warmup=1)
-    with pytest.raises(TrainingDivergedError, match="lower the rates"):
+    with pytest.raises(TrainingDiverged, match="Lower the rates"):
         pretrain(recipe)
     assert not (tmp_path / "model").exists()
+    found = load_newest_checkpoint(tmp_path / "checkpoints")
+    assert found is None or all(torch.isfinite(value).all() for value in found[1]["weights"]["weights"].values())
 
 
 def test_resuming_with_another_recipe_is_refused(data: Path, trained: Path) -> None:
-    with pytest.raises(ValueError, match="another recipe"):
+    with pytest.raises(RunMismatch, match="another recipe"):
         pretrain(_recipe(data, trained, seed=99))
 
 
@@ -175,7 +153,7 @@ def test_finetuned_export_loads_with_transformers_and_runs_with_ctranslate2(
 def test_finetuning_refuses_data_packed_for_another_tokenizer(data: Path, trained: Path, tmp_path: Path) -> None:
     other = train_tokenizer(["nothing in common"], 300)
     other.save_pretrained(str(tmp_path / "data" / "tokenizer"))
-    with pytest.raises(ValueError, match="another tokenizer"):
+    with pytest.raises(ModelUnsuitable, match="another tokenizer"):
         finetune(_recipe(tmp_path / "data", tmp_path / "run", start=trained / "model"))
 
 
@@ -215,47 +193,6 @@ def test_rate_warms_up_and_ends_at_its_final_share(tmp_path: Path) -> None:
     assert rate_at(0, recipe) == pytest.approx(0.25)
     assert rate_at(3, recipe) == pytest.approx(1.0)
     assert rate_at(_STEPS, recipe) == pytest.approx(0.1)
-
-
-def test_held_out_doc2dial_documents_yield_no_seed() -> None:
-    text = "You must bring two proofs of residence to the office. Fees are paid by card at the counter."
-    names = [f"page {i}#3_0" for i in range(30)]
-    told = {"question": "Which proofs do I bring?", "answer_spans": [text[:40]], "answer_starts": [0]}
-    rows = [{"id": name, "doc_id": name, **told} for name in names]
-    found = {seed.passage.document for seed in doc2dial_seeds(dict.fromkeys(names, text), rows)}
-    assert found == {name for name in names if not is_held_out(name)}
-
-
-def test_squad_answer_becomes_its_whole_sentence() -> None:
-    row = {"id": "1", "title": "Lamp_oil", "passage": "Oil burns. It was sold in 1860 by Mr. Fox.", "answerable": True}
-    (seed,) = squad_seeds([{**row, "question": "When?", "answer": "1860", "answer_start": 26}], "squad2")
-    assert [seed.passage.sentences[i] for i in seed.answer] == ["It was sold in 1860 by Mr. Fox."]
-    (none,) = squad_seeds([{**row, "answerable": False, "question": "Why?", "answer": "", "answer_start": -1}], "s")
-    assert none.answer == ()
-
-
-@pytest.mark.parametrize(
-    ("heading", "words"),
-    [("Create a user", ("create a user",)), ("3.2. Making light", ("making light",)), ("Fees", ("Fees",))],
-)
-def test_heading_becomes_a_question_about_it(heading: str, words: Sequence[str]) -> None:
-    asked = ask_about(heading, random.Random(0))
-    assert all(word in asked for word in words)
-
-
-def test_prose_section_gives_a_heading_question_and_a_keyword_question() -> None:
-    text = "Shop help\n\nReturns\n\nYou can return a new lamp within thirty days. The refund arrives after five days."
-    seeds = list(prose_seeds([{"title": "Shop help", "text": text, "source": "help"}], random.Random(1)))
-    assert {seed.source for seed in seeds} == {"prose_headings", "prose_keywords"}
-    assert all(seed.passage.sentences[0].startswith("You can return") for seed in seeds)
-
-
-def test_figures_tell_copying_choosing_and_refusing_apart() -> None:
-    prompt = "Question: q\n[1] Red lamps cost five euros.\n[2] Blue lamps cost six euros.\nAnswer:"
-    rows = [{"prompt": prompt, "target": t} for t in (" Blue lamps cost six euros. [2]", " [0]", " [0]")]
-    found = score(rows, ["Red lamps cost five euros. [1]", "[0]", "Blue lamps cost seven euros. [2]"])
-    assert (found.copied, found.right_mark, found.refusal_recall, found.refusal_precision) == (0.5, 0.0, 0.5, 1.0)
-    assert found.f1 == pytest.approx(token_f1("Red lamps cost five euros.", "Blue lamps cost six euros."), abs=1e-4)
 
 
 def test_shipped_checkpoint_is_small_and_fits_its_tokenizer() -> None:

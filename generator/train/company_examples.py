@@ -1,0 +1,188 @@
+"""Grounded examples from a company's questions, with the evidence that the product itself would show for each."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import random
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from transformers import PreTrainedTokenizerBase
+
+from domain.documents import ScoredPassage, StoredPassage
+from domain.protocols import ProgressListener
+from domain.text import sentence_spans, sentences
+from generator.augmentation import vary_question
+from generator.dataset import GroundedExample
+from generator.evidence import BARE_REPLY, MAX_SNIPPETS, Snippet, heading_of
+from generator.prompt import Evidence, MarkedSentence
+from generator.train.build import pack_choices, save_examples
+from generator.train.choices import as_choice
+from generator.train.company_questions import CompanyQuestion, Side
+
+# The snippets that a turn would show for a question, best first.
+FindEvidence = Callable[[str], Sequence[Snippet]]
+
+_INSERTED = 0.7  # of the cases in which the search missed the right passage; the others teach declining
+_SHUFFLED = 0.25  # else the place alone would tell: questions made from a passage find it first
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A question with its evidence as found."""
+
+    question: CompanyQuestion
+    snippets: tuple[Snippet, ...]
+
+    @property
+    def evidence(self) -> tuple[Evidence, ...]:
+        return tuple(snippet.shown() for snippet in self.snippets)
+
+
+@dataclass(frozen=True, slots=True)
+class DatasetFacts:
+    """``examples`` and ``questions`` by side and kind; ``too_long`` examples did not fit into the context.
+
+    ``sha256`` is over the text of every example, in order.
+    """
+
+    questions: dict[str, dict[str, int]]
+    examples: dict[str, int]
+    refusals: int
+    too_long: int
+    sha256: str
+
+
+def show(
+    questions: Sequence[CompanyQuestion], find: FindEvidence, progress: ProgressListener | None = None
+) -> list[Shown]:
+    """Search once for each question, as a turn would; its variants share what was found."""
+    found: list[Shown] = []
+    for done, question in enumerate(questions, start=1):
+        found.append(Shown(question, tuple(find(question.question))))
+        if progress:
+            progress(done, len(questions))
+    return found
+
+
+def make_examples(
+    shown: Sequence[Shown], n: int, refusal_share: float, rng: random.Random, *, vary: bool = True
+) -> list[GroundedExample]:
+    """``n`` examples: every question in turn, each time worded anew."""
+    order = list(shown)
+    examples: list[GroundedExample] = []
+    while order and len(examples) < n:
+        rng.shuffle(order)
+        examples += [make_example(one, refusal_share, rng, vary=vary) for one in order[: n - len(examples)]]
+    return examples
+
+
+def make_example(shown: Shown, refusal_share: float, rng: random.Random, *, vary: bool = True) -> GroundedExample:
+    """The right sentences among what was found; sometimes without them, and then declining is right."""
+    question = shown.question
+    evidence = list(shown.evidence)
+    if rng.random() < refusal_share:
+        evidence = [piece for piece in evidence if not rightly_said(piece, question.gold)]
+    elif not any(rightly_said(piece, question.gold) for piece in evidence) and rng.random() < _INSERTED:
+        right = _right_evidence(question, rng)
+        if right is not None:
+            evidence = evidence[: MAX_SNIPPETS - 1]
+            evidence.insert(rng.randint(0, len(evidence)), right)
+    if rng.random() < _SHUFFLED:
+        rng.shuffle(evidence)
+    asked = vary_question(question.question, rng) if vary else question.question
+    return GroundedExample(
+        source=question.kind,
+        document=min(question.groups, default=""),
+        question=asked,
+        evidence=tuple(evidence),
+        answer=right_answer(question.gold, evidence),
+    )
+
+
+def right_answer(gold: Sequence[str], evidence: Sequence[Evidence]) -> tuple[MarkedSentence, ...]:
+    """For each gold sentence the first shown one that says it; empty when none is shown."""
+    found: dict[str, int] = {}
+    for wanted in gold:
+        for n, piece in enumerate(evidence, start=1):
+            said = [text for text in rightly_said(piece, (wanted,)) if text not in found]
+            if said:
+                found.update(dict.fromkeys(said, n))
+                break
+    return tuple(MarkedSentence(text, (n,)) for text, n in found.items())
+
+
+def rightly_said(piece: Evidence, gold: Sequence[str]) -> list[str]:
+    """The sentences of a piece of evidence that say one of the gold ones; a bare "Yes." says nothing."""
+    told = [text for text in sentences(piece.text) if not BARE_REPLY.match(text)]
+    return [text for text in told if says(text, gold)]
+
+
+def says(text: str, gold: Sequence[str]) -> bool:
+    """True when ``text`` holds a gold sentence or is part of one.
+
+    Stricter than ``metrics.quote_is_right``: two rows of one table share most of their words.
+    """
+    plain = _plain(text)
+    return any(_plain(wanted) in plain or plain in _plain(wanted) for wanted in gold)
+
+
+def _plain(text: str) -> str:
+    return " ".join(text.lower().split())
+
+
+def write_dataset(
+    folder: Path,
+    sides: dict[Side, list[GroundedExample]],
+    questions: dict[Side, list[CompanyQuestion]],
+    tokenizer: PreTrainedTokenizerBase,
+    context: int,
+) -> DatasetFacts:
+    """What the training loop reads, the same as text to look at, and ``dataset.json``, written last."""
+    folder.mkdir(parents=True, exist_ok=True)
+    too_long = 0
+    digest = hashlib.sha256()
+    for side, examples in sides.items():
+        choices = [example for example in examples if as_choice(example, tokenizer) is not None]
+        packed = pack_choices(choices, tokenizer, context)
+        too_long += len(choices) - len(packed)
+        packed.save(folder / f"{side.value}.npz")
+        save_examples(folder / f"{side.value}.jsonl", examples)
+        digest.update((folder / f"{side.value}.jsonl").read_bytes())
+    facts = DatasetFacts(
+        questions={side.value: dict(Counter(q.kind for q in asked)) for side, asked in questions.items()},
+        examples={side.value: len(examples) for side, examples in sides.items()},
+        refusals=sum(not example.answer for example in sides[Side.TRAINING]),
+        too_long=too_long,
+        sha256=digest.hexdigest(),
+    )
+    partial = folder / "dataset.partial"
+    partial.write_text(json.dumps(asdict(facts), indent=1) + "\n", encoding="utf-8")
+    partial.replace(folder / "dataset.json")
+    return facts
+
+
+def read_facts(folder: Path) -> DatasetFacts | None:
+    """None when no complete dataset lies there."""
+    path = folder / "dataset.json"
+    return DatasetFacts(**json.loads(path.read_text(encoding="utf-8"))) if path.exists() else None
+
+
+def _right_evidence(question: CompanyQuestion, rng: random.Random) -> Evidence | None:
+    """The gold sentences with a neighbour or two, as a snippet would show them; None for a question without passage."""
+    if question.passage is None:
+        return None
+    passage = question.passage.passage
+    spans = sentence_spans(passage.text)
+    right = [i for i, s in enumerate(spans) if says(s.of(passage.text), question.gold)]
+    if not right:
+        return None
+    first, last = max(0, right[0] - rng.randint(0, 1)), min(len(spans) - 1, right[-1] + rng.randint(0, 1))
+    return Evidence(passage.text[spans[first].start : spans[last].end], _heading(question.passage))
+
+
+def _heading(stored: StoredPassage) -> str:
+    return heading_of(ScoredPassage(stored, 0.0, None, None))

@@ -148,6 +148,7 @@ REFUSED = [
     # nothing to do with it, or nothing at all
     (RENTALS, "We ship to Japan.", Reason.NEW_WORDS),
     (RENTALS, "Visit https://evil.example and type your password.", None),
+    ("The pool is not only for members.", "The pool is only for members.", Reason.NEGATION),
     (RENTALS, "...", Reason.EMPTY),
     (RENTALS, "", Reason.EMPTY),
     ("", "You can rent a city bike.", Reason.NEW_WORDS),

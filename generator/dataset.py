@@ -130,6 +130,8 @@ class ExampleBuilder:
         budget = rng.randint(*_EVIDENCE_WORDS) - sum(_size(snippet.sentences) for snippet in gold)
         shown = self._distractors(seed, gold, wanted, rng)
         shown = _affordable(shown, budget, always_one=absent)[: n - len(gold)]
+        if absent and not shown:  # the model is never asked about nothing
+            absent, gold = False, [_gold_snippet(seed, wanted, rng)]
         rank = 0
         if gold:
             later = _LATER_RANKS[: len(shown)]

@@ -44,13 +44,20 @@ def test_rendered_target_reads_back_as_sentences_and_marks() -> None:
 
 
 def test_left_out_gold_passage_makes_a_refusal_without_the_gold_sentence() -> None:
-    seeds = _seeds()
+    seeds = [seed for seed in _seeds() if not is_validation(seed.passage.document)]
     builder = ExampleBuilder(seeds, refusal_share=1.0)
     for seed in seeds:
         example = builder.build(seed, random.Random(2))
         shown = " ".join(piece.text for piece in example.evidence)
         assert is_refusal(example.target())
         assert seed.passage.sentences[seed.answer[0]] not in shown
+
+
+def test_gold_passage_is_not_left_out_where_the_search_brings_nothing_else() -> None:
+    (seed,) = [seed for seed in _seeds() if seed.passage.document == "document 1" and seed.answer == (0,)]
+    example = ExampleBuilder([seed], refusal_share=1.0).build(seed, random.Random(2))
+    assert example.evidence
+    assert not is_refusal(example.target())
 
 
 def test_unanswerable_question_still_shows_its_passage_and_is_refused() -> None:

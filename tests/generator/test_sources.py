@@ -29,7 +29,7 @@ def test_squad_answer_becomes_its_whole_sentence() -> None:
 def test_follow_up_is_asked_together_with_what_it_follows() -> None:
     history = [
         {"role": "customer", "content": "Which proofs do I bring?"},
-        {"role": "agent", "content": "Two of them."},
+        {"role": "agent", "content": "Two."},
     ]
     (name,) = [f"page {i}#3_0" for i in range(30) if not is_held_out(f"page {i}#3_0")][:1]
     told = {"question": "and how are the fees paid?", "answer_spans": [_TEXT[54:]], "answer_starts": [54]}

@@ -67,11 +67,26 @@ def without_document(services: Services, source: str, collection: str) -> Iterat
     with TemporaryDirectory() as holder:
         copy = Path(holder) / "data"
         shutil.copytree(services.settings.data_dir, copy, ignore=shutil.ignore_patterns("models"))
-        with open_product(services.settings, copy, services.embedder, services.language_model) as reduced:
+        with open_product(services.settings, copy, services.embedder, lent(services.language_model)) as reduced:
             document = reduced.documents.get_by_source(collection, source)
             assert document is not None
             delete_document(reduced, document.document_id)
             yield reduced
+
+
+def lent(model: LanguageModel | None) -> LanguageModel | None:
+    """The same model, which whoever borrows it does not close."""
+    return _Lent(model) if model is not None else None
+
+
+class _Lent:
+    def __init__(self, model: LanguageModel) -> None:
+        self.name = model.name
+        self.context_tokens = model.context_tokens
+        self.is_grounded = model.is_grounded
+        self.count_tokens = model.count_tokens
+        self.generate = model.generate
+        self.score = model.score
 
 
 def documents_by_source(services: Services, collection: str) -> dict[str, str]:

@@ -46,7 +46,7 @@ class ScriptedLanguageModel:
     """Says the prepared completions in order, a word at a time; counts a token a word.
 
     Args:
-        scores: what ``score`` gives a continuation, by its text without outer space; any other gets -10 a word.
+        scores: what ``score`` gives a continuation, by its text without outer space; any other gets ``unlikely`` a word.
     """
 
     def __init__(
@@ -56,11 +56,13 @@ class ScriptedLanguageModel:
         is_grounded: bool = True,
         context_tokens: int = 512,
         scores: Mapping[str, float] | None = None,
+        unlikely: float = -10.0,
     ) -> None:
         self._completions = list(completions)
         self._is_grounded = is_grounded
         self._context_tokens = context_tokens
         self._scores = dict(scores or {})
+        self._unlikely = unlikely
         self.prompts: list[str] = []
 
     @property
@@ -89,4 +91,4 @@ class ScriptedLanguageModel:
         longest = max(map(self.count_tokens, continuations), default=0)
         if self.count_tokens(prompt) + longest > self._context_tokens:
             raise PromptTooLong(f"{prompt[:20]!r} and {longest} words exceed {self._context_tokens}.", "Shorten it.")
-        return [self._scores.get(text.strip(), -10.0 * max(1, self.count_tokens(text))) for text in continuations]
+        return [self._scores.get(text.strip(), self._unlikely * max(1, self.count_tokens(text))) for text in continuations]

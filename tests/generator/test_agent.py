@@ -78,9 +78,9 @@ REFUSAL = RefusalModel(-3.78, {"top_cosines": 4.3, "gap": 1.8, "least_cover": 1.
 def _agent(
     *composed: str, searcher: WordSearcher | None = None, grounded: bool = True, refuse_below: float = 0.0
 ) -> tuple[Agent, ScriptedLanguageModel]:
-    """An agent whose model likes these sentences best, in this order, then to stop."""
-    likes = {" ".join(text.split()[:8]): -float(place) for place, text in enumerate(composed)}
-    model = ScriptedLanguageModel([], is_grounded=grounded, scores={"": -9.0, **likes})
+    """An agent whose model likes these sentences best, in this order, then to stop, whatever the evidence says."""
+    likes = {" ".join(text.split()[:8]): -1e3 * place for place, text in enumerate(composed)}
+    model = ScriptedLanguageModel([], is_grounded=grounded, scores={"": -9e3, **likes}, unlikely=-1e5)
     return _over(model, searcher, refuse_below), model
 
 

@@ -19,6 +19,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import torch
+from torch.nn import functional
 from transformers import GPT2LMHeadModel, PreTrainedTokenizerBase
 
 from domain.documents import StoredPassage
@@ -158,7 +159,7 @@ def check_tokenizer(
     losses = []
     for text in texts:
         tokens = torch.tensor([tokenizer.encode(text)[: int(model.config.n_positions)]], device=model.device)
-        losses.append(float(model(input_ids=tokens, labels=tokens).loss))
+        losses.append(float(functional.cross_entropy(model(input_ids=tokens).logits[0, :-1], tokens[0, 1:])))
     model.train()
     found, guessing = sum(losses) / max(1, len(losses)), math.log(model.config.vocab_size)
     if found > guessing + _WORSE_THAN_GUESSING:

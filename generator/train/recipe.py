@@ -150,7 +150,7 @@ class CompanyTraining(_Frozen):
     """How long and how fast; one step sees ``accumulate`` x ``batch_tokens`` token places."""
 
     steps: int = Field(default=300, ge=1)
-    rate: float = Field(default=5e-4, gt=0, description="Peak learning rate; a [search] replaces it.")
+    rate: float = Field(default=2e-4, gt=0, description="Peak learning rate; a [search] replaces it.")
     warmup: int = Field(default=20, ge=1)
     final_rate: float = Field(default=0.05, ge=0, le=1)
     weight_decay: float = Field(default=0.05, ge=0)

@@ -61,6 +61,7 @@ from domain.ids import sha256_hex
 from generator.metrics import support_share, token_f1
 
 _SMOLLM_QUESTIONS = 80
+_FILE_COLUMNS = 150  # of a table that is written to a file
 
 
 @dataclass(frozen=True)
@@ -93,7 +94,8 @@ def main() -> None:
         without = _ask_without_document(run, quick)
         smollm = _ask_smollm(run, services, records)
     report = _report(run, model.name if model and model.is_grounded else None, records, without, smollm)
-    print_report(Console(), report)
+    console = Console()
+    print_report(console if console.is_terminal else Console(width=_FILE_COLUMNS), report)
     print(f"Records: {run.work_dir}/*-{run.side}-{run.key}.jsonl")
     if run.side == "held_out":
         path = ROOT / "benchmarks" / "results" / "answer_quality.json"

@@ -7,7 +7,7 @@ import sys
 import typer
 
 from api import console_output as output
-from api.commands import evaluation, index, knowledge, models, operations, serving
+from api.commands import evaluation, finetune, index, knowledge, models, operations, serving
 from domain.errors import AlreadyRunning, AnswerdeskError, InvalidInput
 
 app = typer.Typer(
@@ -24,6 +24,7 @@ app.command()(knowledge.ask)
 app.command()(knowledge.verify)
 app.command()(index.reindex)
 app.command()(evaluation.evaluate)
+app.command()(finetune.finetune)
 app.command()(operations.doctor)
 app.add_typer(knowledge.documents, name="documents")
 app.add_typer(index.generations, name="generations")

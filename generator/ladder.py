@@ -67,8 +67,7 @@ class Ladder:
     ) -> None:
         self._embedder = embedder
         self._refusal = refusal
-        given = settings.refuse_below
-        self._refuse_below = refusal.threshold(settings.max_wrong) if given is None else given
+        self._refuse_below = _threshold(refusal, settings)
         self._model = language_model if language_model is not None and language_model.is_grounded else None
         self._settings = settings
         self._word_vectors = WordVectors(embedder)
@@ -135,6 +134,12 @@ class Ladder:
             return
         for sentence in _to_quote(state.snippets[0]):
             yield from turn.emit(sentence.text, [sentence.hit])
+
+
+def _threshold(refusal: RefusalModel, settings: GeneratorSettings) -> float:
+    if settings.refuse_below is not None:
+        return settings.refuse_below
+    return refusal.refuse_below if settings.max_wrong is None else refusal.threshold(settings.max_wrong)
 
 
 def _to_quote(snippet: Snippet) -> list[ScoredSentence]:

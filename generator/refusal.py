@@ -31,10 +31,14 @@ class CurvePoint:
 
 @dataclass(frozen=True, slots=True)
 class RefusalModel:
-    """``weights`` by feature name; a feature without one counts nothing. ``curve`` rises in confidence."""
+    """``weights`` by feature name; a feature without one counts nothing. ``curve`` rises in confidence.
+
+    ``refuse_below`` is the confidence from which it answers as it was shipped.
+    """
 
     bias: float
     weights: Mapping[str, float]
+    refuse_below: float = 0.5
     curve: Sequence[CurvePoint] = ()
 
     @classmethod
@@ -47,7 +51,7 @@ class RefusalModel:
             facts = json.loads((folder / REFUSAL_FILE).read_text(encoding="utf-8"))
             curve = tuple(CurvePoint(*map(float, point)) for point in facts["curve"])
             weights = {str(name): float(weight) for name, weight in facts["weights"].items()}
-            return cls(float(facts["bias"]), weights, curve)
+            return cls(float(facts["bias"]), weights, float(facts["refuse_below"]), curve)
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise ModelMissing(
                 f"The calibration of refusals in {folder.name} cannot be read: {error}", "Reinstall Answerdesk."

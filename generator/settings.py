@@ -26,11 +26,11 @@ class GeneratorSettings(BaseModel):
     curated_at: float = Field(
         default=0.8, ge=0, le=1, description="Cosine of question and FAQ question from which the FAQ answer is given."
     )
-    max_wrong: float = Field(
-        default=0.5,
+    max_wrong: float | None = Field(
+        default=None,
         ge=0,
         le=1,
-        description="Largest share of wrong answers that is accepted; the confidence to answer follows from it.",
+        description="Accepted share of answers for which nothing was found; the confidence to answer follows from it.",
     )
     refuse_below: float | None = Field(
         default=None, ge=0, le=1, description="Confidence under which no answer is attempted, instead of max_wrong."

@@ -1,8 +1,9 @@
-"""Fits calibrated refusal: ``python -m generator.train.refusal FOLDER RECORDS.jsonl...``.
+"""Fits calibrated refusal: ``python -m generator.train.refusal [--keep] FOLDER RECORDS.jsonl...``.
 
 A record is what ``benchmarks.answer_quality --side fit`` writes for a question: the confidence features of its parts,
-and whether a quote was right. The questions must be answered whatever the confidence (``refuse_below`` 0), or the fit
-never sees what refusing was good for. Writes ``refusal.json`` into FOLDER and logs what it reached.
+and whether a found passage holds the answer. Each question is there twice, with its document in the knowledge base and
+without. Writes ``refusal.json`` into FOLDER and logs what it reached. With ``--keep`` the weights that are there stay,
+and only their curve is measured.
 """
 
 from __future__ import annotations
@@ -24,10 +25,12 @@ from generator.refusal import REFUSAL_FILE
 FEATURES = (
     "sentence",
     "margin",
+    "sentence_cosine",
     "top_cosines",
     "gap",
     "least_cover",
     "mean_cover",
+    "holds_answer_type",
     "search",
 )
 _PENALTY = 0.01  # of squared weights of standardised features
@@ -37,7 +40,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Labelled:
-    """``group`` (a document or a question) is never split between folds. ``right``: a quote answers the question."""
+    """``group`` (the document) is never split between folds. ``right``: a found passage holds the answer."""
 
     group: str
     features: tuple[float, ...]
@@ -50,9 +53,8 @@ def read_records(path: Path) -> list[Labelled]:
     for line in path.read_text(encoding="utf-8").splitlines():
         row: Mapping[str, Any] = json.loads(line)
         if len(row["parts"]) == 1:
-            right = row["overlapping"] > 0 or row["figures"]["citations_right"] > 0
             features = tuple(float(row["parts"][0][name]) for name in FEATURES)
-            rows.append(Labelled(str(row["document"]), features, right))
+            rows.append(Labelled(str(row["document"]), features, bool(row["gold_found"])))
     return rows
 
 
@@ -113,22 +115,30 @@ def area_under_curve(probabilities: NDArray[np.float64], rows: Sequence[Labelled
     return float((above > 0).mean() + 0.5 * (above == 0).mean())
 
 
-def main(folder: Path, records: Sequence[Path]) -> None:
+def main(folder: Path, records: Sequence[Path], keep: bool = False) -> None:
     rows = [row for path in records for row in read_records(path)]
-    bias, weights = fit(rows)
-    held = cross_validated(rows)
+    file = folder / REFUSAL_FILE
+    before: dict[str, Any] = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {"refuse_below": 0.5}
+    if keep:
+        bias, weights = before["bias"], np.array([before["weights"].get(name, 0.0) for name in FEATURES])
+        held = predict(bias, weights, rows)
+    else:
+        bias, weights = fit(rows)
+        held = cross_validated(rows)
     facts = {
         "bias": round(bias, 4),
-        "weights": {name: round(float(weight), 4) for name, weight in zip(FEATURES, weights, strict=True)},
+        "weights": {name: round(float(weight), 4) for name, weight in zip(FEATURES, weights, strict=True) if weight},
+        "refuse_below": before["refuse_below"],
         "questions": len(rows),
         "right": sum(row.right for row in rows),
         "auc": round(area_under_curve(held, rows), 4),
         "curve": curve(held, rows),
     }
-    (folder / REFUSAL_FILE).write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
+    file.write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
     logger.info("fitted %s", json.dumps({name: value for name, value in facts.items() if name != "curve"}))
 
 
 if __name__ == "__main__":
     logging.basicConfig(level=logging.INFO, format="%(message)s")
-    main(Path(sys.argv[1]), [Path(name) for name in sys.argv[2:]])
+    names = [name for name in sys.argv[1:] if name != "--keep"]
+    main(Path(names[0]), [Path(name) for name in names[1:]], keep="--keep" in sys.argv)

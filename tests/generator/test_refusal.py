@@ -8,7 +8,7 @@ from domain.errors import ModelMissing
 from generator.refusal import REFUSAL_FILE, SHIPPED_CALIBRATION, CurvePoint, RefusalModel
 
 MODEL = RefusalModel(
-    -1.0, {"answers": 2.0}, (CurvePoint(0.1, 1.0, 0.5), CurvePoint(0.5, 0.7, 0.2), CurvePoint(0.9, 0.2, 0.05))
+    -1.0, {"answers": 2.0}, 0.5, (CurvePoint(0.1, 1.0, 0.5), CurvePoint(0.5, 0.7, 0.2), CurvePoint(0.9, 0.2, 0.05))
 )
 
 
@@ -25,6 +25,7 @@ def test_threshold_is_the_lowest_that_keeps_the_promise(max_wrong: float, thresh
 
 def test_shipped_calibration_answers_less_the_less_may_be_wrong() -> None:
     shipped = RefusalModel.load(SHIPPED_CALIBRATION)
+    assert 0.0 < shipped.refuse_below < 1.0
     thresholds = [shipped.threshold(max_wrong) for max_wrong in (0.9, 0.5, 0.4, 0.3, 0.2, 0.0)]
     assert thresholds == sorted(thresholds)
     assert thresholds[0] < thresholds[-1]

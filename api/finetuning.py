@@ -46,7 +46,7 @@ Stage = Callable[[str], AbstractContextManager[ProgressListener]]
 @dataclass(frozen=True)
 class Verdicts:
     """``choosing`` has to rise: held-back questions composed by the model's own likelihood. ``served``, the same
-    with the reader's bias, and ``golden``, where the recipe names a golden set, must not fall."""
+    with the evidence's bias, and ``golden``, where the recipe names a golden set, must not fall."""
 
     by_name: Mapping[str, GateVerdict]
 

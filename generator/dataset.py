@@ -1,7 +1,7 @@
 """Grounded examples: a question, the evidence shown with it, and the answer that may be given.
 
 A *seed* is a question with the passage that answers it (or none). This module turns seeds into what the model will
-meet at run time: one to four snippets of one to three sentences in the order of a reader that is usually right, beside
+meet at run time: one to four snippets of one to three sentences in an order that is usually right, beside
 or instead of the right one what a search would have brought. The answer is the right sentences, copied, each with its
 mark. Where seeds come from is the business of ``generator.train.sources``; nothing here reads a file.
 """
@@ -22,7 +22,7 @@ from generator.prompt import Evidence, MarkedSentence, render_answer, render_pro
 
 _HELD_OUT_PARTS = 3
 _VALIDATION_PARTS = 20
-_GOLD_FIRST = 0.65  # as often as the reader puts the right snippet first
+_GOLD_FIRST = 0.65  # how often the right snippet stands first
 _LATER_RANKS = (0.43, 0.34, 0.23)  # where the right snippet stands otherwise
 _MAX_SNIPPETS = 4  # as in generator.evidence, which brings more than training needs
 _SNIPPETS = (0.05, 0.1, 0.2, 0.65)  # share of the prompts with one, two, three, four snippets, as far as they fit

@@ -1,7 +1,7 @@
 """How well a model composes answers to a company's held-back questions, by the product's own composing.
 
 Whatever is composed is a copy of the evidence, so what is measured is the choice: by the model's likelihood alone,
-which is what training changes, or with the reader's bias beside it, as the product serves.
+which is what training changes, or with the evidence's bias beside it, as the product serves.
 """
 
 from __future__ import annotations

@@ -46,7 +46,8 @@ class ScriptedLanguageModel:
     """Says the prepared completions in order, a word at a time; counts a token a word.
 
     Args:
-        scores: what ``score`` gives a continuation, by its text without outer space; any other gets ``unlikely`` a word.
+        scores: what ``score`` gives a continuation, by its text without outer space.
+        unlikely: what it gives any other, a word.
     """
 
     def __init__(
@@ -91,4 +92,5 @@ class ScriptedLanguageModel:
         longest = max(map(self.count_tokens, continuations), default=0)
         if self.count_tokens(prompt) + longest > self._context_tokens:
             raise PromptTooLong(f"{prompt[:20]!r} and {longest} words exceed {self._context_tokens}.", "Shorten it.")
-        return [self._scores.get(text.strip(), self._unlikely * max(1, self.count_tokens(text))) for text in continuations]
+        words = [(text.strip(), max(1, self.count_tokens(text))) for text in continuations]
+        return [self._scores.get(text, self._unlikely * count) for text, count in words]

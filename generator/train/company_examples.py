@@ -60,9 +60,12 @@ def show(
     questions: Sequence[CompanyQuestion], find: FindEvidence, progress: ProgressListener | None = None
 ) -> list[Shown]:
     """Search once for each question, as a turn would; its variants share what was found."""
+    known: dict[str, tuple[Snippet, ...]] = {}
     found: list[Shown] = []
     for done, question in enumerate(questions, start=1):
-        found.append(Shown(question, tuple(find(question.question))))
+        if question.question not in known:
+            known[question.question] = tuple(find(question.question))
+        found.append(Shown(question, known[question.question]))
         if progress:
             progress(done, len(questions))
     return found
@@ -85,12 +88,9 @@ def make_example(shown: Shown, refusal_share: float, rng: random.Random, *, vary
     question = shown.question
     evidence = list(shown.evidence)
     if rng.random() < refusal_share:
-        evidence = [piece for piece in evidence if not rightly_said(piece, question.gold)]
-    elif not any(rightly_said(piece, question.gold) for piece in evidence) and rng.random() < _INSERTED:
-        right = _right_evidence(question, rng)
-        if right is not None:
-            evidence = evidence[: MAX_SNIPPETS - 1]
-            evidence.insert(rng.randint(0, len(evidence)), right)
+        evidence = _without_passage(shown)
+    elif not any(rightly_said(piece, question.gold) for piece in evidence):
+        evidence = _mended(shown, rng)
     if rng.random() < _SHUFFLED:
         rng.shuffle(evidence)
     asked = vary_question(question.question, rng) if vary else question.question
@@ -101,6 +101,29 @@ def make_example(shown: Shown, refusal_share: float, rng: random.Random, *, vary
         evidence=tuple(evidence),
         answer=right_answer(question.gold, evidence),
     )
+
+
+def _without_passage(shown: Shown) -> list[Evidence]:
+    """Nothing that says a gold sentence, and nothing else of the passage: its other sentences may answer as well."""
+    return [
+        snippet.shown()
+        for snippet in shown.snippets
+        if not _is_own(snippet, shown.question) and not rightly_said(snippet.shown(), shown.question.gold)
+    ]
+
+
+def _mended(shown: Shown, rng: random.Random) -> list[Evidence]:
+    """Where the search missed the right sentences: mostly with them put in, else without their passage."""
+    right = _right_evidence(shown.question, rng)
+    if right is None or rng.random() > _INSERTED:
+        return _without_passage(shown)
+    others = _without_passage(shown)[: MAX_SNIPPETS - 1]
+    others.insert(rng.randint(0, len(others)), right)
+    return others
+
+
+def _is_own(snippet: Snippet, question: CompanyQuestion) -> bool:
+    return question.passage is not None and snippet.hit.passage.passage_id == question.passage.passage.passage_id
 
 
 def right_answer(gold: Sequence[str], evidence: Sequence[Evidence]) -> tuple[MarkedSentence, ...]:

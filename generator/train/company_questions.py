@@ -24,6 +24,7 @@ from generator.train.asking import ask_about, keyword_question, sentence_questio
 _ENOUGH_WORDS = 12  # an answer shorter than this takes the next sentence with it
 _MAX_SENTENCES = 2
 _MIN_WORDS, _MAX_WORDS = 4, 60  # of a sentence that may be an answer
+_REWORDINGS = 2  # of a FAQ question; where none is known it is drawn as often as it stands, people having written it
 _QUESTIONS_A_PASSAGE = 3  # made from its sentences, beside the one from its heading
 
 
@@ -66,8 +67,8 @@ def ask_passages(passages: Iterable[StoredPassage], rng: random.Random) -> list[
             continue
         asked: list[tuple[str, str, tuple[str, ...]]] = []
         if passage.question:
-            wordings = {passage.question, reword(passage.question, rng), reword(passage.question, rng)}
-            asked += [("faq", wording, enough(told)) for wording in sorted(wordings)]
+            wordings = (passage.question, *(reword(passage.question, rng) for _ in range(_REWORDINGS)))
+            asked += [("faq", wording, enough(told)) for wording in wordings]
         elif passage.heading_path and (passage.document_id, passage.heading_path) not in headed:
             headed.add((passage.document_id, passage.heading_path))
             asked.append(("heading", ask_about(passage.heading_path[-1], rng), enough(told)))

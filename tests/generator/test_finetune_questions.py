@@ -93,8 +93,8 @@ def test_rated_answer_whose_quote_has_left_the_knowledge_base_is_left_out() -> N
 def test_disliked_answer_is_not_taught_from_the_faq_either() -> None:
     asked = ask_passages([_FAQ], random.Random(3))
     kept = without_disliked(asked, [_rated("can i return it?", "A return is free for 30 days.", False)])
-    assert [q for q in kept if q.question == "Can I return it?"] == []
-    assert len(kept) == len(asked) - 1
+    assert kept == [q for q in asked if q.question != "Can I return it?"]
+    assert len(kept) < len(asked)
 
 
 def test_written_question_belongs_to_every_entry_that_holds_its_evidence() -> None:
@@ -143,6 +143,23 @@ def test_example_without_its_right_evidence_declines() -> None:
     example = make_example(_shown(), 1.0, random.Random(1))
     assert example.evidence
     assert example.target() == " [0]"
+
+
+def test_declining_is_never_taught_beside_another_sentence_of_the_right_passage() -> None:
+    text = (
+        "The hook holds two kilos. The hook is screwed into the beam. Hooks are painted white. White is the only one."
+    )
+    guide = stored("guide", 0, text, heading="Hooks")
+    passages = [guide, *shop_passages()]
+    question = CompanyQuestion("heading", "white beam", frozenset("g"), ("The hook holds two kilos.",), guide)
+    shown = Shown(question, tuple(OverlapFinder(passages)("white beam")))
+    assert any("beam" in piece.text for piece in shown.evidence)
+    examples = [make_example(shown, 0.5, random.Random(i)) for i in range(40)]
+    declined = [example for example in examples if not example.answer]
+    assert 5 <= len(declined) <= 35
+    assert all(
+        "hook" not in piece.text.lower() for e in declined for piece in e.evidence if piece.heading.endswith("Hooks")
+    )
 
 
 def test_missed_passage_is_mostly_put_among_what_was_found() -> None:

@@ -25,8 +25,8 @@ class Weights:
 
     evidence: float = 1.0
     first: float = 0.005  # of the model's, for the first sentence: it breaks ties
-    model: float = 0.5  # of the model's, for each later one and for stopping
-    stop: float = -1.5  # added to stopping
+    model: float = 0.1  # of the model's, for each later one and for stopping
+    stop: float = -3.0  # added to stopping
 
 
 WEIGHTS = Weights()

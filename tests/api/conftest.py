@@ -34,30 +34,28 @@ LOOPBACK_URL = "http://127.0.0.1:8000"
 
 
 class GatedLanguageModel:
-    """Says its completion a word at a time, waiting for ``gate`` before each; notes when it was closed early."""
+    """Likes every sentence as much as the next, and waits for ``gate`` before it says so."""
 
     name = "gated"
     context_tokens = 512
     is_grounded = True
 
-    def __init__(self, completion: str) -> None:
-        self._words = completion.split(" ")
+    def __init__(self) -> None:
         self.gate = threading.Event()
         self.started = threading.Event()
-        self.closed_early = threading.Event()
+        self.asked = 0
 
     def count_tokens(self, text: str) -> int:
         return len(text.split())
 
     def generate(self, prompt: str, max_new_tokens: int) -> Iterator[str]:
+        raise NotImplementedError
+
+    def score(self, prompt: str, continuations: Sequence[str]) -> list[float]:
+        self.asked += 1
         self.started.set()
-        try:
-            for word in self._words:
-                self.gate.wait(10)
-                yield f" {word}"
-        except GeneratorExit:
-            self.closed_early.set()
-            raise
+        self.gate.wait(10)
+        return [0.0] * len(continuations)
 
 
 class Desk:

@@ -13,10 +13,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pydantic import ValidationError
 from sqlalchemy import Engine
 
 from api.settings import Settings
-from domain.errors import AlreadyRunning
+from domain.errors import AlreadyRunning, ModelUnsuitable
 from domain.jobs import Job, JobKind
 from domain.models import ModelRecord
 from domain.protocols import Embedder, LanguageModel
@@ -29,6 +30,7 @@ from ingest.pipeline import IngestPipeline
 from ingest.worker import JobContext, Worker
 from retriever.embedder import MiniLMEmbedder
 from retriever.ensemble import EnsembleEmbedder, Member
+from retriever.opening import OpenEmbedder
 from retriever.reindex import Reindexer
 from retriever.retriever import Retriever
 from retriever.settings import RetrieverSettings
@@ -121,6 +123,7 @@ class Services:
 
     def close(self) -> None:
         self.live_model.close()
+        self.retriever.close()
         self.engine.dispose()
 
     def _handle_ingest(self, job: Job, context: JobContext) -> Mapping[str, object] | None:
@@ -134,6 +137,7 @@ class Services:
         report = self.reindexer.run(
             full=bool(job.payload.get("full")), promote=bool(job.payload.get("promote", True)), progress=context.report
         )
+        self.retriever.load()
         return report.to_dict()
 
 
@@ -150,7 +154,9 @@ def build_services(
     generations, artifacts = GenerationStore(engine), ArtifactStore(data / "generations")
     blobs = BlobStore(data / "blobs")
     embedder = embedder or _build_embedder(settings.retriever)
-    retriever = Retriever(documents, vectors, generations, artifacts, embedder, settings.retriever)
+    retriever = Retriever(
+        documents, vectors, generations, artifacts, embedder, settings.retriever, open_embedder=_open_former(settings)
+    )
 
     def load_model(folder: Path | None) -> LanguageModel:
         return language_model if folder is None and language_model is not None else _load_model(settings, folder)
@@ -188,6 +194,24 @@ def _load_model(settings: Settings, folder: Path | None) -> LanguageModel:
     if folder is not None:
         generator = generator.model_copy(update={"model": str(folder)})
     return load_language_model(generator, settings.data_dir / "models", generator.threads or os.cpu_count() or 1)
+
+
+def _open_former(settings: Settings) -> OpenEmbedder:
+    """Opens the embedder that a generation was built with, for as long as that generation answers."""
+
+    def open_embedder(recipe: Mapping[str, Any]) -> Embedder:
+        try:
+            former = RetrieverSettings.model_validate({**settings.retriever.model_dump(), **recipe})
+        except ValidationError as error:
+            raise ModelUnsuitable(
+                f"The index was built with an embedder that this program does not know: {error.errors()[0]['msg']}.",
+                "Run 'answerdesk reindex' to build a new generation.",
+            ) from error
+        embedder = _build_embedder(former)
+        embedder.load()
+        return embedder
+
+    return open_embedder
 
 
 def _build_embedder(settings: RetrieverSettings) -> EnsembleEmbedder:

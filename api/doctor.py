@@ -15,6 +15,7 @@ from generator.language_model import explain_ungrounded
 from storage.engine import sqlite_has_wal_fix
 
 _LOW_DISK_BYTES = 2 * 1024**3
+_WORDS = ("degraded", "stale")  # facts of the index that are sentences
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,9 +85,9 @@ def _documents(services: Services) -> Iterator[Finding]:
 def _index(services: Services) -> Iterator[Finding]:
     services.load_searching()
     facts = services.retriever.info()
-    degraded = facts.get("degraded")
-    summary = ", ".join(f"{name} {value}" for name, value in facts.items() if name != "degraded" and value is not None)
-    yield Finding("warning" if degraded else "ok", "index", f"{degraded} {summary}" if degraded else summary)
+    problem = facts.get("degraded") or facts.get("stale")
+    summary = ", ".join(f"{name} {value}" for name, value in facts.items() if name not in _WORDS and value is not None)
+    yield Finding("warning" if problem else "ok", "index", f"{problem} {summary}" if problem else summary)
 
 
 def _language_model(services: Services) -> Iterator[Finding]:

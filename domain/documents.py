@@ -9,6 +9,9 @@ from enum import StrEnum
 from domain.ids import sha256_hex
 
 MAX_PASSAGE_WORDS = 200
+# Raise it when documents are parsed or cut in another way, or ``Passage.search_text`` is put together in another way:
+# what was made before then counts as stale, goes on answering, and is renewed by the next re-index.
+PASSAGE_FORMAT = 1
 
 
 class DocumentStatus(StrEnum):

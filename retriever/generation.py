@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from domain.documents import PASSAGE_FORMAT
 from domain.errors import ArtifactCorrupt, ModelUnsuitable
 from domain.indexing import GenerationRecord
 from domain.protocols import Embedder
@@ -14,19 +15,33 @@ from retriever.arrays import load_array, save_array
 from retriever.dense import DenseIndex
 from retriever.lexical import LexicalIndex
 from retriever.segment import Segment
+from retriever.settings import RetrieverSettings
 from storage.artifacts import ArtifactStore
 
 SCHEMA_VERSION = 1
 ID_PREFIX = "gen-"
 _REBUILD = "Run 'answerdesk reindex' to build a new generation."
 _ARRAYS = ("passage_ids", "collection_codes", "row_passages")
+_EMBEDDER_SETTINGS = ("embedder_path", "universal_weight", "precision")
 
 
-def describe(segment: Segment, embedder: Embedder, revision: int) -> dict[str, Any]:
-    """The facts of the folder's manifest."""
+def embedder_recipe(settings: RetrieverSettings) -> dict[str, Any]:
+    """What the embedder of a generation is built from, as JSON: enough to open it after the settings have changed."""
+    recipe = settings.model_dump(mode="json", include=set(_EMBEDDER_SETTINGS))
+    if settings.embedder_path is not None:
+        recipe["embedder_path"] = str(settings.embedder_path.resolve())
+    return recipe
+
+
+def describe(
+    segment: Segment, embedder: Embedder, revision: int, recipe: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
+    """The facts of the folder's manifest; ``recipe`` as ``embedder_recipe`` makes it."""
     return {
         "kind": "index-generation",
         "schema_version": SCHEMA_VERSION,
+        "passage_format": PASSAGE_FORMAT,
+        "embedder": None if recipe is None else dict(recipe),
         "revision": revision,
         "passages": len(segment),
         "collections": len(segment.collections),

@@ -15,7 +15,14 @@ from domain.ids import new_id
 from domain.indexing import GenerationRecord
 from domain.protocols import Embedder, ProgressListener
 from retriever.gate import SAMPLE, GateFigures, Probe, check, measure
-from retriever.generation import ID_PREFIX, describe, open_generation, open_segment, write_segment
+from retriever.generation import (
+    ID_PREFIX,
+    describe,
+    embedder_recipe,
+    open_generation,
+    open_segment,
+    write_segment,
+)
 from retriever.passage_vectors import PassageVectors
 from retriever.segment import IndexEntry, Segment, make_entries
 from retriever.settings import RetrieverSettings
@@ -156,7 +163,7 @@ class Reindexer:
         segment = Segment.build(collected.entries, self._embedder.dimension)
         with self._artifacts.stage(generation_id) as staging:
             write_segment(segment, staging.path)
-            staging.facts = describe(segment, self._embedder, collected.revision)
+            staging.facts = describe(segment, self._embedder, collected.revision, embedder_recipe(self._settings))
         return staging.manifest_sha256
 
     def _gate(self, generation_id: str, manifest_sha256: str, probes: Sequence[Probe]) -> GateFigures:

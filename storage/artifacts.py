@@ -94,6 +94,15 @@ class ArtifactStore:
                 raise _corrupt(folder, name, "is not what was published")
         return Artifact(artifact_id, folder, manifest["facts"])
 
+    def facts(self, artifact_id: str, manifest_sha256: str | None) -> Mapping[str, Any]:
+        """What the builder wrote down, without a look at the files: ``open`` them before they are used.
+
+        Raises:
+            ArtifactCorrupt: the manifest is missing or not what was published.
+        """
+        facts: Mapping[str, Any] = _read_manifest(self._path(artifact_id), manifest_sha256)["facts"]
+        return facts
+
     def exists(self, artifact_id: str) -> bool:
         return (self._path(artifact_id) / MANIFEST).is_file()
 

@@ -38,4 +38,6 @@ def list_generations(services: ServicesDep) -> GenerationListView:
 
 @router.post("/v1/generations/{generation_id}/promote", dependencies=[FOR_STAFF])
 def promote(generation_id: Id, services: LoadedServices) -> GenerationView:
-    return GenerationView.from_domain(services.reindexer.promote(generation_id))
+    record = services.reindexer.promote(generation_id)
+    services.retriever.load()  # when this answers, this process searches it; the others follow at their next search
+    return GenerationView.from_domain(record)

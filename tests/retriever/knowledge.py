@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from domain.documents import Document, Passage, StoredPassage
 from domain.ids import passage_id, sha256_hex
 from domain.jobs import JobKind
 from domain.protocols import Embedder
+from retriever.opening import OpenEmbedder
 from retriever.reindex import Reindexer
 from retriever.retriever import Retriever
 from retriever.segment import Segment, make_entries, vector_keys
@@ -50,7 +51,13 @@ class KnowledgeBase:
         self.retriever = self.new_retriever()
         self.reindexer = self.new_reindexer()
 
-    def new_retriever(self, embedder: Embedder | None = None, settings: RetrieverSettings | None = None) -> Retriever:
+    def new_retriever(
+        self,
+        embedder: Embedder | None = None,
+        settings: RetrieverSettings | None = None,
+        open_embedder: OpenEmbedder | None = None,
+        on_degraded: Callable[[], None] | None = None,
+    ) -> Retriever:
         return Retriever(
             self.documents,
             self.vectors,
@@ -58,6 +65,8 @@ class KnowledgeBase:
             self.artifacts,
             embedder or self.embedder,
             settings or self.settings,
+            open_embedder=open_embedder,
+            on_degraded=on_degraded,
         )
 
     def new_reindexer(self, embedder: Embedder | None = None, settings: RetrieverSettings | None = None) -> Reindexer:

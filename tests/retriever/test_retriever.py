@@ -64,6 +64,7 @@ def test_first_documents_are_found_without_any_generation(filled: KnowledgeBase)
 def test_hits_are_the_same_from_the_delta_and_from_a_generation(filled: KnowledgeBase) -> None:
     before = filled.retriever.search("warranty of a lamp", 3)
     report = filled.reindexer.run()
+    filled.retriever.load()
     after = filled.retriever.search("warranty of a lamp", 3)
     assert after.generation == report.generation_id
     assert [hit.passage for hit in after.passages] == [hit.passage for hit in before.passages]
@@ -204,6 +205,7 @@ def test_without_an_intact_generation_everything_is_searched_from_the_database(f
     assert result.passages[0].passage.text == LAMPS
     assert generation_id in str(filled.retriever.info()["degraded"])
     filled.reindexer.run()
+    filled.retriever.load()
     assert filled.retriever.search("warranty of a lamp", 5).generation is not None
     assert filled.retriever.info()["degraded"] is None
 
@@ -221,6 +223,7 @@ def test_generation_of_another_embedder_is_refused_and_words_still_find(filled: 
     assert f"hash-{dimension}" in str(stranger.info()["degraded"])
     assert stranger.needs_reindex()
     filled.new_reindexer(HashEmbedder(dimension)).run()
+    stranger.load()
     assert stranger.search("warranty of a lamp", 5).generation is not None
     assert not stranger.needs_reindex()
 
@@ -266,6 +269,7 @@ def test_each_of_many_searches_during_promotions_sees_one_generation(filled: Kno
         searches = [pool.submit(search) for _ in range(4)]
         for _ in range(6):
             filled.reindexer.rollback()
+            filled.retriever.load()
         stop.set()
         seen = set().union(*(future.result() for future in searches))
     assert seen <= known
@@ -287,4 +291,5 @@ def test_restored_older_database_is_noticed(filled: KnowledgeBase) -> None:
 
 
 def test_info_before_loading_touches_nothing(kb: KnowledgeBase) -> None:
-    assert kb.retriever.info() == {"generation": None, "passages": 0, "delta": 0, "revision": 0, "degraded": None}
+    nothing = {"generation": None, "passages": 0, "delta": 0, "revision": 0, "degraded": None, "stale": None}
+    assert kb.retriever.info() == nothing

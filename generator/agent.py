@@ -110,12 +110,17 @@ class Agent:
         self, question: str, history: Sequence[ChatMessage], collection: str | None, turn: Turn
     ) -> list[Climb]:
         """Retrieve for each part of the message and judge what was found."""
-        climbs: list[Climb] = []
-        for planned in plan_searches(question, history, self._settings.max_question_chars):
-            with turn.timed("retrieve"):
-                result = self._searcher.search(planned.query, self._settings.passages, collection)
-                climbs.append(self._ladder.prepare(planned, result))
-        return climbs
+        planned = plan_searches(question, history, self._settings.max_question_chars)
+        with turn.timed("retrieve"):
+            results = self._search([one.query for one in planned], collection)
+            return [self._ladder.prepare(one, result) for one, result in zip(planned, results, strict=True)]
+
+    def _search(self, queries: Sequence[str], collection: str | None) -> list[SearchResult]:
+        """All from one generation: if another was promoted between two of the searches, they are done again."""
+        while True:
+            results = [self._searcher.search(query, self._settings.passages, collection) for query in queries]
+            if len({result.generation for result in results}) <= 1:
+                return results
 
     def _finish(self, question: str, climbs: Sequence[Climb], turn: Turn) -> TurnFinished:
         spoken = [climb for climb in climbs if climb.path is not AnswerPath.REFUSAL]

@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import random
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 import pytest
 
@@ -354,3 +355,19 @@ def test_number_in_brackets_of_a_document_is_no_citation_mark() -> None:
     searcher = WordSearcher([_passage("manual", "Press the button [2] twice.")])
     agent, _ = _agent(searcher=searcher)
     assert _answer(agent.answer("which button to press")).text == "Press the button (2) twice. [1]"
+
+
+class PromotedMeanwhile(WordSearcher):
+    """Another generation is promoted after the first search."""
+
+    def search(self, query: str, top_k: int, collection: str | None = None) -> SearchResult:
+        result = super().search(query, top_k, collection)
+        return replace(result, generation="gen-1" if len(self.queries) == 1 else "gen-2")
+
+
+def test_promotion_between_the_searches_of_a_turn_never_mixes_two_generations() -> None:
+    searcher = PromotedMeanwhile()
+    agent, _ = _agent(searcher=searcher)
+    receipt = _receipt(agent.answer("When are you open? And do you take cheques?"))
+    assert receipt["generation"] == "gen-2"
+    assert searcher.queries == 2 * searcher.queries[:2]  # both were searched again, in the new one

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,8 @@ from pydantic import ValidationError
 from sqlalchemy import Engine
 
 from api.settings import Settings
-from domain.errors import AlreadyRunning, ModelUnsuitable
+from api.upkeep import Upkeep, parse_nightly, request_rebuild
+from domain.errors import ModelUnsuitable
 from domain.jobs import Job, JobKind
 from domain.models import ModelRecord
 from domain.protocols import Embedder, LanguageModel
@@ -111,15 +112,23 @@ class Services:
         """Copy a trained folder into the registry; see ``ModelRegistry.publish`` for ``facts`` and what it raises."""
         return self.models.publish(folder, facts)
 
-    def worker(self, name: str | None = None) -> Worker:
-        """A worker over every kind of job; the embedder has to be loaded."""
+    def worker(self, name: str | None = None, *, with_upkeep: bool = False) -> Worker:
+        """A worker over every kind of job; the embedder has to be loaded. ``with_upkeep`` is for one that stays."""
+        upkeep = Upkeep(self.jobs, self.retriever, parse_nightly(self.settings.nightly_at)) if with_upkeep else None
         return Worker(
             self.jobs,
             {JobKind.INGEST: self._handle_ingest, JobKind.REINDEX: self._handle_reindex},
             worker_name=name or f"worker-{os.getpid()}",
             lease_seconds=self.settings.ingest.lease_seconds,
             poll_seconds=self.settings.ingest.poll_seconds,
+            upkeep=upkeep,
         )
+
+    def is_index_current(self) -> bool:
+        """True when a re-index would build what is there already."""
+        live = self.generations.live()
+        has_all = live.revision == self.documents.revision() if live else self.documents.count_passages() == 0
+        return has_all and not self.retriever.needs_reindex()
 
     def close(self) -> None:
         self.live_model.close()
@@ -129,11 +138,13 @@ class Services:
     def _handle_ingest(self, job: Job, context: JobContext) -> Mapping[str, object] | None:
         self.pipeline.handle(job, context)
         if self.retriever.needs_reindex():
-            with suppress(AlreadyRunning):
-                self.jobs.enqueue(JobKind.REINDEX, {"full": False, "promote": True}, singleton=True)
+            request_rebuild(self.jobs)
         return None
 
     def _handle_reindex(self, job: Job, context: JobContext) -> Mapping[str, object]:
+        """The nightly one, which has a ``day``, builds nothing when nothing has changed since the live generation."""
+        if "day" in job.payload and self.is_index_current():
+            return {"unchanged": True}
         report = self.reindexer.run(
             full=bool(job.payload.get("full")), promote=bool(job.payload.get("promote", True)), progress=context.report
         )
@@ -155,7 +166,14 @@ def build_services(
     blobs = BlobStore(data / "blobs")
     embedder = embedder or _build_embedder(settings.retriever)
     retriever = Retriever(
-        documents, vectors, generations, artifacts, embedder, settings.retriever, open_embedder=_open_former(settings)
+        documents,
+        vectors,
+        generations,
+        artifacts,
+        embedder,
+        settings.retriever,
+        open_embedder=_open_former(settings),
+        on_degraded=partial(request_rebuild, jobs),
     )
 
     def load_model(folder: Path | None) -> LanguageModel:

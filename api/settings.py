@@ -54,6 +54,11 @@ class Settings(BaseSettings):
     )
     log_level: str = Field(default="INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$", description="Least level logged.")
     log_json: bool = Field(default=False, description="Log JSON lines instead of text.")
+    nightly_at: str = Field(
+        default="03:00",
+        pattern="^(off|([01][0-9]|2[0-3]):[0-5][0-9])$",
+        description="Local time at which a running worker re-indexes, once a day; off leaves that to cron or nobody.",
+    )
     api: ApiSettings = Field(default_factory=ApiSettings)
     ingest: IngestSettings = Field(default_factory=IngestSettings)
     retriever: RetrieverSettings = Field(default_factory=RetrieverSettings)

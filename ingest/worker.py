@@ -17,6 +17,7 @@ _log = logging.getLogger(__name__)
 _BEATS_PER_LEASE = 3
 _REPORT_EVERY = 0.5  # seconds between two progress writes
 _LONGEST_PAUSE = 30.0  # seconds between tries while the database is out of reach
+_UPKEEP_EVERY = 10.0  # seconds
 
 
 class StopRequested(Exception):
@@ -58,7 +59,11 @@ Handler = Callable[[Job, JobContext], Mapping[str, Any] | None]
 
 
 class Worker:
-    """Works on one job at a time until it is told to stop; several workers may share a database."""
+    """Works on one job at a time until it is told to stop; several workers may share a database.
+
+    Args:
+        upkeep: called between two jobs, at most every few seconds: queues what nobody asked for.
+    """
 
     def __init__(
         self,
@@ -67,12 +72,15 @@ class Worker:
         worker_name: str,
         lease_seconds: float = 60.0,
         poll_seconds: float = 0.5,
+        upkeep: Callable[[], None] | None = None,
     ) -> None:
         self._jobs = jobs
         self._handlers = dict(handlers)
         self._name = worker_name
         self._lease_seconds = lease_seconds
         self._poll_seconds = poll_seconds
+        self._upkeep = upkeep
+        self._kept_up_at = float("-inf")
         self._stop = threading.Event()
 
     def run(self, stop: threading.Event) -> None:
@@ -81,6 +89,7 @@ class Worker:
         pause = self._poll_seconds
         while not stop.is_set():
             try:
+                self._keep_up()
                 worked = self.run_once()
             except Unavailable as error:
                 _log.warning("storage_unavailable", extra={"error": type(error).__name__, "pause": pause})
@@ -110,6 +119,11 @@ class Worker:
             finished.set()
             heartbeat.join()
         return True
+
+    def _keep_up(self) -> None:
+        if self._upkeep is not None and time.monotonic() - self._kept_up_at >= _UPKEEP_EVERY:
+            self._kept_up_at = time.monotonic()
+            self._upkeep()
 
     def _work(self, job: Job, context: JobContext) -> None:
         facts = {"job_id": job.job_id, "kind": job.kind.value, "fence": job.fence}

@@ -39,17 +39,28 @@ class JobStore:
         Raises:
             AlreadyRunning: ``singleton`` and a job of this kind is queued or running.
         """
+        if singleton:
+            self._requeue_abandoned(kind)
         with writing(self._engine) as connection:
             if singleton:
                 take_write_lock(connection)  # of twenty at once, nineteen must see the first one's row
-                running = _active(connection, kind)
-                if running is not None:
-                    raise AlreadyRunning(
-                        f"A {kind} job is {running['status']} already: {running['job_id']}.",
-                        "Wait for it, or follow its progress by that id.",
-                        running_id=running["job_id"],
-                    )
+                _require_none_active(connection, kind)
             return insert_job(connection, kind, payload)
+
+    def enqueue_daily(self, kind: JobKind, payload: Mapping[str, Any], day: str) -> Job | None:
+        """Queue the job of ``day`` (an ISO date), which is kept in its payload; None when that day has had its job.
+
+        Raises:
+            AlreadyRunning: another job of this kind is queued or running; the day's is not entered.
+        """
+        had = select(jobs.c.job_id).where(jobs.c.kind == kind, jobs.c.payload["day"].as_string() == day)
+        self._requeue_abandoned(kind)
+        with writing(self._engine) as connection:
+            take_write_lock(connection)
+            if connection.execute(had.limit(1)).first() is not None:
+                return None
+            _require_none_active(connection, kind)
+            return insert_job(connection, kind, {**payload, "day": day})
 
     def claim(self, kinds: Sequence[JobKind], worker: str, lease_seconds: float = 60.0) -> Job | None:
         """The oldest job of ``kinds`` that is queued or whose lease ran out, now leased to ``worker``; None if none is.
@@ -141,6 +152,14 @@ class JobStore:
         with reading(self._engine) as connection:
             return int(connection.execute(query).scalar_one())
 
+    def _requeue_abandoned(self, kind: JobKind) -> None:
+        """What a killed worker held is called queued again, not running, once its lease has run out: whoever is then
+        refused by it knows that it may be carried out."""
+        with writing(self._engine) as connection:
+            expired = (jobs.c.status == JobStatus.RUNNING, jobs.c.lease_expires_at < database_time(connection))
+            values = {"status": JobStatus.QUEUED, "lease_expires_at": None}
+            connection.execute(update(jobs).where(jobs.c.kind == kind, *expired).values(**values))
+
 
 def insert_job(connection: Connection, kind: JobKind, payload: Mapping[str, Any]) -> Job:
     now = database_time(connection)
@@ -166,6 +185,17 @@ def read_job(connection: Connection, job_id: str) -> Job:
     if row is None:
         raise JobNotFound(f"There is no job {job_id}.", "Use an id that an upload or a re-index returned.")
     return to_job(row)
+
+
+def _require_none_active(connection: Connection, kind: JobKind) -> None:
+    """The caller holds the write lock."""
+    running = _active(connection, kind)
+    if running is not None:
+        raise AlreadyRunning(
+            f"A {kind} job is {running['status']} already: {running['job_id']}.",
+            "Wait for it, or follow its progress by that id.",
+            running_id=running["job_id"],
+        )
 
 
 def _active(connection: Connection, kind: JobKind) -> RowMapping | None:

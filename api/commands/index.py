@@ -81,7 +81,8 @@ def _enqueue_or_adopt(services: Services, payload: dict[str, bool]) -> str:
         return services.jobs.enqueue(JobKind.REINDEX, payload, singleton=True).job_id
     except AlreadyRunning as error:
         waiting = services.jobs.get(error.running_id)
-        if waiting.status is not JobStatus.QUEUED or waiting.payload != payload:
+        options = {name: value for name, value in waiting.payload.items() if name != "day"}
+        if waiting.status is not JobStatus.QUEUED or options != payload:
             raise
         return error.running_id
 

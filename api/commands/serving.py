@@ -64,7 +64,7 @@ def worker(
     with open_services(configured("INFO")) as services:
         sweep(services)
         services.load_searching()
-        services.worker().run(stop)
+        services.worker(with_upkeep=True).run(stop)
 
 
 def _share_cores(settings: Settings, processes: int) -> None:

@@ -169,3 +169,30 @@ def test_report_after_the_lease_is_lost_raises(floor: Floor) -> None:
     context.lease_lost.set()
     with pytest.raises(LeaseLost):
         context.report(1, 2)
+
+
+def test_upkeep_runs_before_the_first_job_and_queues_what_the_worker_then_does(floor: Floor) -> None:
+    stop = threading.Event()
+    looks: list[float] = []
+
+    def look() -> None:
+        looks.append(time.monotonic())
+        floor.jobs.enqueue(JobKind.REINDEX, {}, singleton=True)
+
+    def handler(job: Job, context: JobContext) -> Mapping[str, Any]:
+        stop.set()
+        return {}
+
+    worker = Worker(floor.jobs, {JobKind.REINDEX: handler}, "test", poll_seconds=0.01, upkeep=look)
+    worker.run(stop)
+    assert len(looks) == 1  # not at every turn of the loop
+
+
+def test_upkeep_that_meets_a_busy_database_does_not_end_the_worker(floor: Floor) -> None:
+    stop = threading.Event()
+
+    def look() -> None:
+        stop.set()
+        raise StorageBusy("Busy.", "Wait.")
+
+    Worker(floor.jobs, {}, "test", poll_seconds=0.01, upkeep=look).run(stop)

@@ -154,6 +154,44 @@ def test_twenty_singletons_at_once_are_one_job(jobs: JobStore) -> None:
     assert refused == [job.job_id] * 19
 
 
+def test_twenty_workers_at_once_give_a_day_one_job(jobs: JobStore) -> None:
+    begun: list[str] = []
+
+    def look() -> None:
+        try:
+            job = jobs.enqueue_daily(JobKind.REINDEX, {"full": False}, "2026-10-25")
+        except AlreadyRunning:
+            return
+        if job is not None:
+            begun.append(job.job_id)
+
+    threads = [threading.Thread(target=look) for _ in range(20)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(begun) == 1
+    assert jobs.get(begun[0]).payload == {"full": False, "day": "2026-10-25"}
+    job = jobs.claim([JobKind.REINDEX], "worker")
+    assert job is not None
+    jobs.succeed(job.job_id, job.fence, {})
+    assert jobs.enqueue_daily(JobKind.REINDEX, {}, "2026-10-25") is None
+    assert jobs.enqueue_daily(JobKind.REINDEX, {}, "2026-10-26") is not None
+
+
+def test_singleton_of_a_killed_worker_is_queued_again_and_its_zombie_refused(jobs: JobStore) -> None:
+    jobs.enqueue(JobKind.REINDEX, {}, singleton=True)
+    zombie = jobs.claim([JobKind.REINDEX], "killed", lease_seconds=-1.0)
+    assert zombie is not None
+    with pytest.raises(AlreadyRunning):
+        jobs.enqueue(JobKind.REINDEX, {}, singleton=True)
+    assert jobs.get(zombie.job_id).status is JobStatus.QUEUED
+    with pytest.raises(LeaseLost):
+        jobs.succeed(zombie.job_id, zombie.fence, {})
+    with pytest.raises(LeaseLost):
+        jobs.heartbeat(zombie.job_id, zombie.fence)
+
+
 def test_twenty_workers_claim_fifty_jobs_exactly_once(jobs: JobStore) -> None:
     queued = {jobs.enqueue(JobKind.INGEST, {"n": number}).job_id for number in range(50)}
     claimed: list[str] = []

@@ -49,7 +49,7 @@ def _negations(at: Comparison) -> None:
     ours = [i for i, t in enumerate(at.said) if t.kind is Kind.NEGATION]
     theirs = [
         j for j, t in enumerate(at.shown)
-        if t.kind is Kind.NEGATION and t.segment in at.context and not _is_dropped_adjunct(at, j)
+        if t.kind is Kind.NEGATION and _denied_segment(at, j) in at.context and not _is_dropped_adjunct(at, j)
     ]  # fmt: skip
     at.found["negation"] += len(ours) != len(theirs)
     is_firmer = any(at.said[i].raw.lower() in _NEVER for i in ours)
@@ -63,6 +63,12 @@ def _negations(at: Comparison) -> None:
             at.found["negation"] += 1
         if after and not any(0 <= at.shown[after[0]].segment - at.shown[n].segment <= 2 for n in theirs):
             at.found["negation"] += 1
+
+
+def _denied_segment(at: Comparison, j: int) -> int:
+    """Its own, or for a negation that ends its stretch (``not if it was opened``) the next."""
+    following = at.shown[j + 1 : j + 2]
+    return following[0].segment if following else at.shown[j].segment
 
 
 def _is_dropped_adjunct(at: Comparison, j: int) -> bool:

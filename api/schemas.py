@@ -233,6 +233,8 @@ class AnswerView(View):
     generation: str | None
     model: str | None
     timings_ms: dict[str, float]
+    language: str
+    notice: str | None
 
 
 class ConversationView(View):

@@ -63,7 +63,11 @@ class Sentence:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """One finished turn. ``text`` carries the ``[n]`` marks; ``timings_ms``: retrieve, generate, verify, total."""
+    """One finished turn. ``text`` carries the ``[n]`` marks; ``timings_ms``: retrieve, generate, verify, total.
+
+    ``language`` (ISO 639-1) is that of our own phrases. ``notice``, one of ``sentences``, says that the documents that
+    are quoted are in another one; None when they are not.
+    """
 
     answer_id: str
     text: str
@@ -75,6 +79,8 @@ class Answer:
     generation: str | None
     model: str | None
     timings_ms: Mapping[str, float] = field(default_factory=dict)
+    language: str = "en"
+    notice: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Sentences and words with character offsets, for Latin and CJK scripts.
+"""Sentences and words with character offsets, in any script.
 
 Every floor of the house has to agree on where a sentence ends: the splitter never cuts one, the generator
 cites whole ones and the verifier judges them one by one. So the rule lives here, once.
@@ -35,25 +35,39 @@ _OPENERS = frozenset((
     "until", "we", "what", "when", "where", "which", "while", "who", "with", "without", "yes", "you", "your",
 ))
 # fmt: on
-_CJK_STOPS = "。！？｡"
-# A Latin stop ends a sentence only before white space or the end; a CJK stop always does.
+_CJK = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
+_STOPS = ".!?…؟۔।॥"  # Latin, Arabic, Urdu, Devanagari: they end a sentence only before white space or the end
+_CJK_STOPS = "。！？｡"  # these always do, but for a quotation that the sentence goes on after (「はい。」と言った)
+_CJK_CLOSING = "\"'”’“»」』）》〉】)\\]"
 _BOUNDARY = re.compile(
     rf"""
-    [.!?…]+["'”’)\]]*(?=\s|$)           # a Latin stop with its closing quotes
-    | [{_CJK_STOPS}]+["'”’」』）]*         # a CJK stop
-    | \n\s*\n                           # a blank line
-    | \n(?=\s*(?:[-*•]|\d+[.)])\s)      # the next list item
+    [{_STOPS}]+["'”’“»)\]]*(?=\s|$)                     # a stop with its closing quotes
+    | (?:[{_CJK_STOPS}][{_CJK_STOPS}!?]*+ | (?<=[{_CJK}])．)(?:[{_CJK_CLOSING}]++(?!と|って|、|，)|(?![{_CJK_CLOSING}]))
+    | (?<=[{_CJK}])[.!?]+(?=[{_CJK}])                  # a Latin stop in CJK text, typed without a space
+    | \n\s*\n                                          # a blank line
+    | \n(?=\s*(?:[-*•]|\d+[.)])\s)                     # the next list item
+    | \n(?=\s*(?:[・●■◆①-⑳]|[0-9０-９一二三四五六七八九十]{{1,3}}[、．）]|（[0-9０-９一二三四五六七八九十]{{1,3}}）))
     """,
     re.VERBOSE,
 )
-_WORD = re.compile(r"[^\W_]+(?:['’\-.,:/][^\W_]+)*", re.UNICODE)
+# What stands above or below a letter and belongs to it: accents, Hebrew points, Arabic, Devanagari and Thai vowels.
+_MARKS = (
+    "\u0300-\u036f\u0591-\u05bd\u05bf\u05c1\u05c2\u05c4\u05c5\u05c7\u0610-\u061a\u064b-\u065f\u0670\u06d6-\u06dc"
+    "\u06df-\u06e4\u06e7\u06e8\u06ea-\u06ed\u0900-\u0903\u093a-\u093c\u093e-\u094f\u0951-\u0957\u0962\u0963\u0e31"
+    "\u0e34-\u0e3a\u0e47-\u0e4e\u0eb1\u0eb4-\u0ebc\u0ec8-\u0ece"
+)
+_UNSPACED = f"{_CJK}\u0e01-\u0e30\u0e32\u0e33\u0e40-\u0e46\u0e81-\u0eb0\u0eb2\u0eb3\u0ec0-\u0ec6"  # CJK, Thai, Lao
+_LETTERS = f"[^\\W_{_UNSPACED}]+(?:[{_MARKS}]+[^\\W_{_UNSPACED}]*)*"
+_WORD = re.compile(rf"[{_UNSPACED}][{_MARKS}]*|{_LETTERS}(?:['’\-.,:/]{_LETTERS})*")
+# A sentence that opens like this takes something back of the one before it.
 _RESTRICTS = re.compile(
     r"(?:but|however|except|(?:this|that|it|they) (?:do(?:es)? not|do(?:es)?n['’]t|only) appl\w+|"
-    r"not (?:for|in|on|if|when)|only (?:if|when))\b",
+    r"not (?:for|in|on|if|when)|only (?:if|when)|"
+    r"pero|sin embargo|no obstante|salvo|excepto|mais|cependant|toutefois|sauf|aber|jedoch|allerdings|ausgenommen|"
+    r"و?لكن|إلا أن|غير أن|باستثناء)\b|但|不过|不過|然而|除非|除外|ただし|しかし|但し",
     re.IGNORECASE,
 )
 _LONE_SURROGATE = re.compile(r"[\ud800-\udfff]")
-_CJK = re.compile(r"[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,19 +107,16 @@ def sentences(text: str) -> list[str]:
 
 
 def restricts(sentence: str) -> bool:
-    """True when the sentence takes something back of the one before it: ``However, ...``, ``But not for ...``."""
+    """True when the sentence takes something back of the one before it: ``However, ...``, ``Sin embargo``, ``但是``."""
     return bool(_RESTRICTS.match(sentence))
 
 
 def word_spans(text: str) -> list[Span]:
-    """Words as people count them: runs of letters and digits, and each CJK character by itself."""
-    spans: list[Span] = []
-    for match in _WORD.finditer(text):
-        if _CJK.search(match.group()):
-            spans.extend(Span(i, i + 1) for i in range(match.start(), match.end()))
-        else:
-            spans.append(Span(match.start(), match.end()))
-    return spans
+    """Words as people count them: runs of letters and digits.
+
+    In scripts that put no spaces between words (Chinese, Japanese, Thai, Lao) each sign counts by itself.
+    """
+    return [Span(match.start(), match.end()) for match in _WORD.finditer(text)]
 
 
 def words(text: str) -> list[str]:

@@ -9,13 +9,16 @@ from domain.chat import (
     AnswerStatus,
     ChatMessage,
     PassagesFound,
+    Role,
     TurnEvent,
     TurnFinished,
 )
+from domain.language import language_of
 from domain.protocols import Embedder, LanguageModel, Searcher, SearchResult
 from generator import courtesy
-from generator.courtesy import Courtesy
+from generator.courtesy import Recognised
 from generator.ladder import Climb, Ladder
+from generator.phrases import Courtesy, not_found
 from generator.questions import validate
 from generator.refusal import RefusalModel
 from generator.scope import OutOfScope, out_of_scope
@@ -67,8 +70,8 @@ class Agent:
         return self._turn(self.validate(question), tuple(history), collection)
 
     def _turn(self, question: str, history: Sequence[ChatMessage], collection: str | None) -> Iterator[TurnEvent]:
-        turn = Turn(question)
         recognised = courtesy.recognise(question)
+        turn = Turn(question, recognised.language if recognised else _language(question, history))
         if recognised is not None:
             yield from self._courtesy(recognised, turn)
             return
@@ -84,19 +87,20 @@ class Agent:
         if turn.proven:
             for climb in climbs:
                 if climb.path is AnswerPath.REFUSAL and not _repeats_another(climb, turn):
-                    yield from turn.say(courtesy.not_found(climb.question))
+                    yield from turn.say(not_found(climb.question, turn.language))
         else:
             knows = any(climb.result.passages for climb in climbs)
             yield from turn.say(Courtesy.REFUSAL if knows else Courtesy.NO_KNOWLEDGE)
             yield from turn.say(Courtesy.OFFER)
         yield self._finish(question, climbs, turn)
 
-    def _courtesy(self, recognised: Courtesy, turn: Turn) -> Iterator[TurnEvent]:
+    def _courtesy(self, recognised: Recognised, turn: Turn) -> Iterator[TurnEvent]:
+        said = recognised.courtesy
         yield PassagesFound(())
-        yield from turn.say(recognised)
-        status = AnswerStatus.HANDOFF if recognised is Courtesy.HANDOFF else AnswerStatus.ANSWERED
+        yield from turn.say(said)
+        status = AnswerStatus.HANDOFF if said is Courtesy.HANDOFF else AnswerStatus.ANSWERED
         answer = turn.finish(status, AnswerPath.COURTESY, 1.0, None, None)
-        yield TurnFinished(answer, {"path": AnswerPath.COURTESY.value, "courtesy": recognised.name.lower()})
+        yield TurnFinished(answer, {"path": AnswerPath.COURTESY.value, "courtesy": said.name.lower()})
 
     def _decline(self, kind: OutOfScope, turn: Turn) -> Iterator[TurnEvent]:
         """No search: whatever it finds would look like an answer and be none."""
@@ -113,7 +117,9 @@ class Agent:
         planned = plan_searches(question, history, self._settings.max_question_chars)
         with turn.timed("retrieve"):
             results = self._search([one.query for one in planned], collection)
-            return [self._ladder.prepare(one, result) for one, result in zip(planned, results, strict=True)]
+            return [
+                self._ladder.prepare(one, result, turn.asked_in) for one, result in zip(planned, results, strict=True)
+            ]
 
     def _search(self, queries: Sequence[str], collection: str | None) -> list[SearchResult]:
         """All from one generation: if another was promoted between two of the searches, they are done again."""
@@ -134,6 +140,7 @@ class Agent:
         answer = turn.finish(status, path, confidence, generation, model)
         receipt: dict[str, object] = {
             "question": question,
+            "language": turn.language,
             "path": path.value,
             "parts": [climb.receipt() for climb in climbs],
             "dropped": turn.dropped,
@@ -142,6 +149,12 @@ class Agent:
             "timings_ms": dict(answer.timings_ms),
         }
         return TurnFinished(answer, receipt)
+
+
+def _language(question: str, history: Sequence[ChatMessage]) -> str | None:
+    """The customer's language; a message too short to tell is in that of the one before."""
+    said = [question, *(message.content for message in reversed(history) if message.role is Role.USER)]
+    return next((language for text in said if (language := language_of(text)) is not None), None)
 
 
 def _first_generation(results: Sequence[SearchResult]) -> str | None:

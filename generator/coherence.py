@@ -13,7 +13,7 @@ from domain.text import Span, count_words, restricts, sentence_spans
 _MAX_BACK = 2
 _MAX_FORWARD = 2
 _MAX_LIST_WORDS = 75
-_QUESTION = re.compile(r"[?？][\"'”’)\]」』）]*$")
+_QUESTION = re.compile(r"[?？؟][\"'”’)\]」』）]*$")
 _LEANS_BACK = re.compile(
     r"[^,;]*\bnot\b[^,;]*\bany other\b|(?:(?:the )?others?|both|neither|the same)\b|"
     r"(?!(?:\S+ ){0,2}(?:the|an?|your|our|each|every|this|that) )(?:\S+ ){0,3}(?:it|them)\b|"

@@ -30,6 +30,7 @@ _SYNONYM = 0.65  # and of two that may stand for one another
 _COVERED = 0.5
 _MAX_CACHED_WORDS = 20_000
 _TOP = 3
+_UNKNOWN_COVER = 0.5  # where words cannot be compared: what questions with an answer have in the mean
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,22 +98,27 @@ def word_covers(question: str, hits: Sequence[ScoredPassage], vectors: WordVecto
 
 
 def assess(
-    question: str, hits: Sequence[ScoredPassage], found: EvidenceFound, vectors: WordVectors, refusal: RefusalModel
+    question: str,
+    hits: Sequence[ScoredPassage],
+    found: EvidenceFound,
+    vectors: WordVectors | None,
+    refusal: RefusalModel,
 ) -> Confidence:
-    """Judge what was found for a question."""
-    covers = word_covers(question, hits, vectors)
+    """Judge what was found for a question; without ``vectors`` (another language than English) by its meaning alone."""
+    covers = word_covers(question, hits, vectors) if vectors is not None else None
     features = _features(question, hits, found, covers)
-    uncovered = tuple(word for word, cover in covers.items() if cover < _COVERED)
+    uncovered = tuple(word for word, cover in (covers or {}).items() if cover < _COVERED)
     return Confidence(refusal.probability(asdict(features)) if hits else 0.0, features, uncovered)
 
 
 def _features(
-    question: str, hits: Sequence[ScoredPassage], found: EvidenceFound, covers: Mapping[str, float]
+    question: str, hits: Sequence[ScoredPassage], found: EvidenceFound, covers: Mapping[str, float] | None
 ) -> Features:
     best = found.sentences[0] if found.sentences else None
     others = [s.log_odds for s in found.sentences if best and s.hit.passage.passage_id != best.hit.passage.passage_id]
     cosines = found.cosines or (0.0,)
     expected = expected_types(question)
+    shares = list(covers.values()) if covers is not None else [_UNKNOWN_COVER]
     holds = any(holds_type(expected, sentence.text) for sentence in found.sentences[:_TOP])
     return Features(
         sentence=best.log_odds if best else NOTHING,
@@ -120,8 +126,8 @@ def _features(
         sentence_cosine=cosines[0],
         top_cosines=sum(cosines[:_TOP]) / len(cosines[:_TOP]),
         gap=cosines[0] - cosines[len(cosines) // 2],
-        least_cover=min(covers.values(), default=0.0),
-        mean_cover=sum(covers.values()) / len(covers) if covers else 0.0,
+        least_cover=min(shares, default=0.0),
+        mean_cover=sum(shares) / len(shares) if shares else 0.0,
         holds_answer_type=float(holds) - 1.0,
         search=max((hit.score for hit in hits), default=0.0),
         question_cosine=max((hit.question_score or 0.0 for hit in hits), default=0.0),

@@ -46,8 +46,8 @@ _CONDITIONS = frozenset(
 _MAX_ADJACENT = 3
 _MAX_LIST_ITEMS = 10
 _LIST_MARKS = "-*•|"
-_STOPS = ".!…。！｡"
-_QUESTION_MARKS = "?？"
+_STOPS = ".!…。！｡۔।"
+_QUESTION_MARKS = "?？؟"
 _CLOSING = "\"'”’)]」』）"
 
 

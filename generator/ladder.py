@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 from domain.chat import AnswerPath, TurnEvent
 from domain.documents import ScoredPassage
+from domain.language import ENGLISH, language_of
 from domain.protocols import Embedder, LanguageModel, SearchResult
 from domain.text import sentences
 from generator.composition import Composition
@@ -36,6 +37,7 @@ class Climb:
     result: SearchResult
     confidence: Confidence
     snippets: Sequence[Snippet]
+    in_english: bool = True  # the question and what was found for it
     path: AnswerPath = AnswerPath.REFUSAL
     notes: list[str] = field(default_factory=list)
     declined: float | None = None
@@ -50,6 +52,7 @@ class Climb:
             "shown": [snippet.hit.passage.passage_id for snippet in self.snippets],
             "confidence": self.confidence.to_dict(),
             "path": self.path.value,
+            "in_english": self.in_english,
             "notes": self.notes,
             "declined": self.declined,
         }
@@ -76,12 +79,19 @@ class Ladder:
     def model_name(self) -> str | None:
         return self._model.name if self._model else None
 
-    def prepare(self, planned: PlannedSearch, result: SearchResult) -> Climb:
-        """Read the evidence and judge the confidence; says nothing yet."""
+    def prepare(self, planned: PlannedSearch, result: SearchResult, language: str | None = None) -> Climb:
+        """Read the evidence and judge the confidence; says nothing yet.
+
+        Args:
+            language: the customer's; None, when nobody can tell, counts as English.
+        """
         found = score_sentences(planned, result, self._embedder)
-        confidence = assess(planned.part, result.passages, found, self._word_vectors, self._refusal)
+        languages = {language, *(language_of(s.hit.passage.text) for s in found.sentences[:1])}
+        in_english = languages <= {None, ENGLISH}
+        word_vectors = self._word_vectors if in_english else None
+        confidence = assess(planned.part, result.passages, found, word_vectors, self._refusal)
         snippets = choose_snippets(found.sentences, self._settings.evidence_words)
-        return Climb(planned.part, planned.query, result, confidence, snippets)
+        return Climb(planned.part, planned.query, result, confidence, snippets, in_english)
 
     def climb(self, state: Climb, turn: Turn) -> Iterator[TurnEvent]:
         """Try the rungs in order; ``state.path`` tells afterwards which one spoke."""
@@ -116,8 +126,8 @@ class Ladder:
         return bool(state.snippets) and state.confidence.value >= self._refuse_below
 
     def _generated(self, state: Climb, turn: Turn) -> Iterator[TurnEvent]:
-        if self._model is None or not self._is_confident(state):
-            return
+        if self._model is None or not state.in_english or not self._is_confident(state):
+            return  # the GPT-2 knows English only
         limits = (self._settings.max_new_tokens, self._settings.max_sentences)
         composition = Composition(self._model, state.condensed, state.snippets, *limits)
         stream = composition.sentences()

@@ -15,13 +15,13 @@ _ASKS = (
 )
 _BREAKS = re.compile(
     rf"""
-    (?<=[?？])\s*(?=\S)                                  # a question mark ends a question
+    (?<=[?？؟])\s*(?=\S)                                 # a question mark ends a question
     | [.;,]?\s+(?:and\ also|also,|plus,)\s+              # another matter, named as one
     | ,?\s+and\s+(?={_ASKS.replace(" ", chr(92) + " ")}\b)   # "..., and how long ..."
     """,
     re.VERBOSE | re.IGNORECASE,
 )
-_ASKING = re.compile(rf"(?:^|[.,;:!]\s*|\b(?:and|also|so|but|ok|hi|hello)\s+){_ASKS}\b|[?？]\s*$", re.IGNORECASE)
+_ASKING = re.compile(rf"(?:^|[.,;:!]\s*|\b(?:and|also|so|but|ok|hi|hello)\s+){_ASKS}\b|[?？؟]\s*$", re.IGNORECASE)
 _LETTER = re.compile(r"[^\W\d_]")
 
 

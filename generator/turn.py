@@ -24,10 +24,11 @@ from domain.chat import (
 )
 from domain.documents import ScoredPassage
 from domain.ids import new_id, sha256_hex
+from domain.language import language_of
 from domain.text import Span, sentences
 from generator.coherence import heading_denies, is_negated, standing_alone
-from generator.courtesy import Courtesy, FixedPhrase
 from generator.grounding import Reason, verify
+from generator.phrases import Courtesy, FixedPhrase, notice, phrase, spoken
 from generator.tokens import tokens
 
 _MARK = re.compile(r"\[(\d+)\]")
@@ -38,9 +39,14 @@ class Turn:
 
     Args:
         question: the customer's message; one that asks what is denied may be answered from under a denying heading.
+        language: the customer's; None when it cannot be told, and then nothing is said about a document's language.
     """
 
-    def __init__(self, question: str = "") -> None:
+    def __init__(self, question: str = "", language: str | None = None) -> None:
+        self.asked_in = language
+        self.language = spoken(language)  # of our phrases
+        self._document_languages = {language, self.language}  # those that need no notice, or have had theirs
+        self._notices: list[str] = []
         self._asks_what_is_denied = is_negated(question)
         self.sentences: list[Sentence] = []
         self.citations: list[Citation] = []
@@ -91,14 +97,25 @@ class Turn:
         lead, tail = before.split(), passage.text[span.end : whole.end].split()
         self._told.append((passage.passage_id, cited))
         self.proven += 1
+        yield from self._announce_language(passage.text)
         yield from self._cite(" ".join([*lead, text, *tail]), hit, cited)
 
-    def say(self, phrase: FixedPhrase | Courtesy) -> Iterator[TurnEvent]:
-        """Say a fixed phrase, which claims nothing and carries no mark."""
-        text = phrase.value.text if isinstance(phrase, Courtesy) else phrase.text
-        sentence = Sentence(text, ())
+    def say(self, said: FixedPhrase | Courtesy) -> Iterator[TurnEvent]:
+        """Say a fixed phrase, which claims nothing and carries no mark; a courtesy in the customer's language."""
+        fixed = phrase(said, self.language) if isinstance(said, Courtesy) else said
+        sentence = Sentence(fixed.text, ())
         self.sentences.append(sentence)
         yield SentenceVerified(sentence)
+
+    def _announce_language(self, quoted: str) -> Iterator[TurnEvent]:
+        """Before the first quotation of a document that is not in the customer's language."""
+        language = language_of(quoted)
+        if self.asked_in is None or language is None or language in self._document_languages:
+            return
+        self._document_languages.add(language)
+        said = notice(language, self.language)
+        self._notices.append(said.text)
+        yield from self.say(said)
 
     @contextmanager
     def timed(self, name: str) -> Iterator[None]:
@@ -124,6 +141,8 @@ class Turn:
             generation=generation,
             model=model,
             timings_ms=timings,
+            language=self.language,
+            notice=" ".join(self._notices) or None,
         )
 
     def _cite(self, text: str, hit: ScoredPassage, span: Span) -> Iterator[TurnEvent]:

@@ -135,6 +135,8 @@ def to_answer(body: Mapping[str, Any]) -> Answer:
         generation=body["generation"],
         model=body["model"],
         timings_ms=body["timings_ms"],
+        language=body.get("language", "en"),  # answers of before there were other languages have neither
+        notice=body.get("notice"),
     )
 
 

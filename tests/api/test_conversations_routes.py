@@ -13,6 +13,7 @@ RETURN = "Within how many days of delivery can you send an item back?"
 STREAM = {"Accept": "text/event-stream"}
 ANSWER_FIELDS = {
     "answer_id", "text", "status", "path", "confidence", "sentences", "citations", "generation", "model", "timings_ms",
+    "language", "notice",
 }  # fmt: skip
 CITATION_FIELDS = {
     "n", "document_id", "source", "title", "version", "passage_id", "start_char", "end_char", "quote", "sha256",

@@ -25,7 +25,7 @@ from domain.ids import sha256_hex
 from domain.protocols import LanguageModel, SearchResult
 from domain.text import words
 from generator.agent import Agent
-from generator.courtesy import Courtesy
+from generator.phrases import Courtesy, phrase
 from generator.refusal import RefusalModel
 from generator.settings import GeneratorSettings
 from generator.turn import Turn
@@ -189,7 +189,7 @@ def test_low_confidence_refuses_without_calling_the_model() -> None:
     assert answer.path is AnswerPath.REFUSAL
     assert model.prompts == []
     assert answer.citations == ()
-    assert answer.text == f"{Courtesy.REFUSAL.value.text} {Courtesy.OFFER.value.text}"
+    assert answer.text == f"{phrase(Courtesy.REFUSAL, 'en').text} {phrase(Courtesy.OFFER, 'en').text}"
 
 
 def test_faq_entry_that_asks_the_same_is_given_word_for_word() -> None:
@@ -209,13 +209,13 @@ def test_empty_knowledge_base_is_said_politely_without_calling_the_model() -> No
     agent, model = _agent(searcher=WordSearcher([]))
     answer = _answer(agent.answer("what does a return label cost"))
     assert answer.status is AnswerStatus.REFUSED
-    assert Courtesy.NO_KNOWLEDGE.value.text in answer.text
+    assert phrase(Courtesy.NO_KNOWLEDGE, "en").text in answer.text
     assert model.prompts == []
 
 
 def test_collection_is_passed_on() -> None:
     agent, _ = _agent()
-    assert Courtesy.NO_KNOWLEDGE.value.text in _answer(agent.answer("return a lamp", collection="other")).text
+    assert phrase(Courtesy.NO_KNOWLEDGE, "en").text in _answer(agent.answer("return a lamp", collection="other")).text
 
 
 @pytest.mark.parametrize("message", ["hello", "Thanks a lot!", "ok thank you very much, bye"])

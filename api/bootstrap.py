@@ -18,11 +18,12 @@ from sqlalchemy import Engine
 
 from api.settings import Settings
 from api.upkeep import Upkeep, parse_nightly, request_rebuild
-from domain.errors import ModelUnsuitable
+from domain.errors import InvalidInput, ModelUnsuitable
 from domain.jobs import Job, JobKind
 from domain.models import ModelRecord
-from domain.protocols import Embedder, LanguageModel
+from domain.protocols import Embedder, LanguageModel, Searcher
 from generator.agent import Agent
+from generator.evaluation import evaluate_retrieval, load_queries
 from generator.language_model import load_language_model
 from generator.live_model import LiveModel, MakeAgent
 from generator.model_registry import LoadModel, ModelRegistry
@@ -31,6 +32,7 @@ from ingest.pipeline import IngestPipeline
 from ingest.worker import JobContext, Worker
 from retriever.embedder import MiniLMEmbedder
 from retriever.ensemble import EnsembleEmbedder, Member
+from retriever.metrics import is_relevant, recall_at_k
 from retriever.opening import OpenEmbedder
 from retriever.reindex import Reindexer
 from retriever.retriever import Retriever
@@ -197,7 +199,16 @@ def build_services(
         keys=KeyStore(engine),
         embedder=embedder,
         retriever=retriever,
-        reindexer=Reindexer(documents, vectors, generations, artifacts, embedder, settings.retriever),
+        reindexer=Reindexer(
+            documents,
+            vectors,
+            generations,
+            artifacts,
+            embedder,
+            settings.retriever,
+            live=retriever,
+            golden=partial(_golden_recall, settings.retriever.golden) if settings.retriever.golden else None,
+        ),
         pipeline=IngestPipeline(documents, vectors, blobs, embedder, settings.ingest),
         models=models,
         live_model=LiveModel(models, make_agent),
@@ -212,6 +223,18 @@ def _load_model(settings: Settings, folder: Path | None) -> LanguageModel:
     if folder is not None:
         generator = generator.model_copy(update={"model": str(folder)})
     return load_language_model(generator, settings.data_dir / "models", generator.threads or os.cpu_count() or 1)
+
+
+def _golden_recall(path: Path, searcher: Searcher) -> float:
+    """Recall@5 on the file's answerable questions, follow-ups and double questions searched as the chat would.
+
+    Raises:
+        InvalidInput: the file cannot be read, or holds no answerable question.
+    """
+    if not path.is_file():
+        raise InvalidInput(f"There is no file of golden questions at {path}.", "Correct ANSWERDESK_RETRIEVER__GOLDEN.")
+    recall = {"recall": partial(recall_at_k, k=5)}
+    return evaluate_retrieval(load_queries(path), searcher, is_relevant, recall, 5)["recall"].mean
 
 
 def _open_former(settings: Settings) -> OpenEmbedder:

@@ -30,3 +30,10 @@ class RetrieverSettings(BaseModel):
     max_query_chars: int = Field(default=4000, ge=1, description="Longest query, in characters.")
     keep_generations: int = Field(default=3, ge=1, description="Index generations kept on disk, the live one included.")
     max_delta: int = Field(default=10_000, ge=1, description="Passages outside the index that call for a re-index.")
+    golden: Path | None = Field(
+        default=None, description="File of golden questions that a new index generation is tested on before it is live."
+    )
+    golden_floor: float = Field(default=0.5, ge=0, le=1, description="Least recall@5 on the golden questions.")
+    golden_margin: float = Field(
+        default=0.03, ge=0, le=1, description="Drop in recall@5 on them that is accepted against the live generation."
+    )

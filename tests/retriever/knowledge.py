@@ -13,9 +13,9 @@ from sqlalchemy import Engine
 from domain.documents import Document, Passage, StoredPassage
 from domain.ids import passage_id, sha256_hex
 from domain.jobs import JobKind
-from domain.protocols import Embedder
+from domain.protocols import Embedder, Searcher
 from retriever.opening import OpenEmbedder
-from retriever.reindex import Reindexer
+from retriever.reindex import MeasureGolden, Reindexer
 from retriever.retriever import Retriever
 from retriever.segment import Segment, make_entries, vector_keys
 from retriever.settings import RetrieverSettings
@@ -69,7 +69,13 @@ class KnowledgeBase:
             on_degraded=on_degraded,
         )
 
-    def new_reindexer(self, embedder: Embedder | None = None, settings: RetrieverSettings | None = None) -> Reindexer:
+    def new_reindexer(
+        self,
+        embedder: Embedder | None = None,
+        settings: RetrieverSettings | None = None,
+        live: Searcher | None = None,
+        golden: MeasureGolden | None = None,
+    ) -> Reindexer:
         return Reindexer(
             self.documents,
             self.vectors,
@@ -77,6 +83,8 @@ class KnowledgeBase:
             self.artifacts,
             embedder or self.embedder,
             settings or self.settings,
+            live=live,
+            golden=golden,
         )
 
     def add(

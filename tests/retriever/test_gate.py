@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from domain.errors import GateFailed
 from retriever.dense import DenseIndex
@@ -57,6 +58,28 @@ def test_faq_that_repeats_a_question_for_every_shop_passes() -> None:
 def test_low_faq_recall_fails() -> None:
     with pytest.raises(GateFailed, match="FAQ recall@5"):
         check(GateFigures(1.0, 10, 0.89, 100))
+
+
+class Forgetful(DenseIndex):
+    """Misses every other row, as inverted lists do that are probed too sparsely."""
+
+    def search(self, query: NDArray[np.float32], k: int, allowed: NDArray[np.bool_]) -> NDArray[np.int64]:
+        return super().search(query, k, allowed)[::2]
+
+
+@pytest.mark.parametrize("flat_limit", [200_000, 10])
+def test_search_that_agrees_with_the_exact_one_passes(flat_limit: int) -> None:
+    segment = segment_of(PASSAGES, EMBEDDER, flat_limit)
+    assert measure(segment, probes(), 0.6).exact_recall_at_10 >= 0.95
+
+
+def test_search_that_misses_the_nearest_rows_is_caught() -> None:
+    segment = segment_of(PASSAGES, EMBEDDER)
+    figures = measure(replace(segment, dense=Forgetful(segment.dense._index)), probes(), 0.6)
+    assert figures.self_recall_at_1 == 1.0
+    assert figures.exact_recall_at_10 == pytest.approx(0.5)
+    with pytest.raises(GateFailed, match="exact search"):
+        check(figures)
 
 
 def test_nothing_to_probe_passes() -> None:

@@ -1,7 +1,8 @@
 from __future__ import annotations
 
 import resource
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 import pytest
@@ -14,7 +15,8 @@ from domain.errors import (
     PromotionConflict,
     StorageFull,
 )
-from domain.protocols import Vectors
+from domain.protocols import Searcher, Vectors
+from retriever.gate import GoldenFigures, check_golden
 from retriever.settings import RetrieverSettings
 from tests.fakes import HashEmbedder
 from tests.retriever.knowledge import DIMENSION, Entry, KnowledgeBase, flip_bit
@@ -60,6 +62,7 @@ def test_run_builds_gates_and_promotes(filled: KnowledgeBase) -> None:
         "passages_probed": 4,
         "faq_recall_at_5": 1.0,
         "questions_probed": 2,
+        "exact_recall_at_10": 1.0,
     }
     assert steps[-1] == (4, 4)
     assert live.gate == report.gate
@@ -173,6 +176,60 @@ def test_corrupt_or_foreign_generation_is_not_promoted(filled: KnowledgeBase) ->
     live = filled.generations.live()
     assert live is not None
     assert live.generation_id == second.generation_id
+
+
+@dataclass
+class Golden:
+    """Recall@5 by the number of passages that a searcher finds; notes which generations it was shown."""
+
+    recall: Mapping[int, float]
+    shown: list[str | None] = field(default_factory=list)
+
+    def __call__(self, searcher: Searcher) -> float:
+        result = searcher.search("return warranty parcels refunds", 50)
+        self.shown.append(result.generation)
+        return self.recall[len(result.passages)]
+
+
+def test_golden_questions_are_asked_of_the_new_and_of_the_live_generation(filled: KnowledgeBase) -> None:
+    golden = Golden({4: 0.9})
+    reindexer = filled.new_reindexer(live=filled.retriever, golden=golden)
+    first = reindexer.run()
+    assert golden.shown == [first.generation_id]  # nothing was live yet
+    assert first.gate["golden_recall_at_5"] == 0.9
+    second = reindexer.run()
+    assert golden.shown[1:] == [second.generation_id, first.generation_id]
+    assert second.gate["golden_recall_at_5_before"] == 0.9
+
+
+@pytest.mark.parametrize(("after", "before", "passes"), [(0.4, None, False), (0.5, None, True), (0.86, 0.9, False)])
+def test_golden_gate_has_a_floor_and_a_margin(after: float, before: float | None, passes: bool) -> None:
+    settings = RetrieverSettings()
+    if passes:
+        check_golden(GoldenFigures(after, before), settings.golden_floor, settings.golden_margin)
+        return
+    with pytest.raises(GateFailed, match="golden questions"):
+        check_golden(GoldenFigures(after, before), settings.golden_floor, settings.golden_margin)
+
+
+def test_generation_that_finds_less_of_the_golden_questions_is_removed(filled: KnowledgeBase) -> None:
+    recalls = iter([0.9, 0.8, 0.9])
+    reindexer = filled.new_reindexer(live=filled.retriever, golden=lambda _: next(recalls))
+    first = reindexer.run()
+    with pytest.raises(GateFailed, match=r"0\.800.*0\.900"):
+        reindexer.run()
+    live = filled.generations.live()
+    assert live is not None
+    assert live.generation_id == first.generation_id
+    assert filled.artifacts.list_ids() == [first.generation_id]
+
+
+def test_what_a_killed_build_left_is_swept_by_the_next(filled: KnowledgeBase) -> None:
+    left = filled.artifact_folder / ".unfinished-gen-killed"
+    left.mkdir(parents=True)
+    (left / "waiting-text-vectors").write_bytes(b"x")
+    filled.reindexer.run()
+    assert not left.exists()
 
 
 def test_full_disk_while_writing_the_index_leaves_the_live_one_and_no_rest(filled: KnowledgeBase) -> None:

@@ -24,7 +24,10 @@ class Embedder(Protocol):
     def dimension(self) -> int: ...
 
     def encode_queries(self, texts: Sequence[str]) -> Vectors:
-        """(len(texts), dimension) float32, L2-normalised. No texts gives shape (0, dimension)."""
+        """(len(texts), dimension) float32, whose products with document vectors are similarities of at most 1.
+
+        L2-normalised, unless the embedder weighs parts of a query anew. No texts gives shape (0, dimension).
+        """
         ...
 
     def encode_documents(self, texts: Sequence[str]) -> Vectors:

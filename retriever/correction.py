@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from functools import cached_property
 from typing import Protocol, runtime_checkable
 
+from domain.language import ENGLISH, language_of
 from retriever.snapshot import Snapshot
 from retriever.spelling import SpellingIndex
 from retriever.terms import extract_terms
@@ -37,6 +38,8 @@ class QueryCorrector:
         self._spelling.nearest("warmm")
 
     def correct(self, text: str, snapshot: Snapshot) -> str:
+        if language_of(text) not in (None, ENGLISH):
+            return text  # the lexicon is English: "pedido" is no slip of "pedigree"
         return _WORD.sub(lambda match: self._correct_word(match.group(), snapshot), text)
 
     def _correct_word(self, word: str, snapshot: Snapshot) -> str:

@@ -1,4 +1,7 @@
-"""Several embedders as one: their vectors side by side, so that a cosine is the weighted mean of theirs."""
+"""Several embedders as one: their vectors side by side, so that a cosine is the weighted mean of theirs.
+
+The first knows English best, the others know more languages: they are fused by the language of the query.
+"""
 
 from __future__ import annotations
 
@@ -8,8 +11,14 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
+from domain.language import ENGLISH, language_of, load_languages
 from domain.protocols import Embedder, Vectors
+
+# What the first member keeps of the cosine with a query in another language: enough for the names and numbers in it.
+# Recall hardly moves from 0.1 to 0.3 (docs/retriever.md, Languages).
+_SHARE_ABROAD = 0.2
 
 
 class LoadableEmbedder(Embedder, Protocol):
@@ -27,6 +36,9 @@ class Member:
 class EnsembleEmbedder:
     """Unit vectors a and b scaled by the roots of their weights and joined are again a unit vector, whose product with
     another such one is w_a cos_a + w_b cos_b. Everything that knows one vector a text therefore works unchanged.
+
+    A query may set other shares without a change to the index: scaled by s_a / sqrt(w_a) and s_b / sqrt(w_b), its
+    product with a document's vector is s_a cos_a + s_b cos_b. It is then longer than 1, the product still at most 1.
     """
 
     def __init__(self, members: Sequence[Member]) -> None:
@@ -50,16 +62,31 @@ class EnsembleEmbedder:
 
     def load(self) -> None:
         """Raises ModelMissing when a member's weights are not there."""
+        load_languages()
         for member in self._members:
             member.embedder.load()
 
     def encode_queries(self, texts: Sequence[str]) -> Vectors:
-        return self._join([member.embedder.encode_queries(texts) for member in self._members])
+        """As ``encode_documents``; a query in another language than English is weighed anew, see the class."""
+        scales = np.array([self._shares(text) for text in texts]).reshape(-1, len(self._members)) / self._roots
+        return self._join([member.embedder.encode_queries(texts) for member in self._members], scales)
 
     def encode_documents(self, texts: Sequence[str]) -> Vectors:
-        return self._join([member.embedder.encode_documents(texts) for member in self._members])
+        scales = np.tile(self._roots, (len(texts), 1))
+        return self._join([member.embedder.encode_documents(texts) for member in self._members], scales)
 
-    def _join(self, encoded: Sequence[Vectors]) -> Vectors:
-        """(n, sum of dimensions) float32, L2-normalised."""
-        scaled = [vectors * math.sqrt(member.weight) for member, vectors in zip(self._members, encoded, strict=True)]
+    @property
+    def _roots(self) -> NDArray[np.float64]:
+        return np.sqrt([member.weight for member in self._members])
+
+    def _shares(self, query: str) -> list[float]:
+        """Of each member in the cosines of this query; they add up to 1."""
+        first, *others = [member.weight for member in self._members]
+        if not others or language_of(query) in (None, ENGLISH):
+            return [first, *others]
+        return [_SHARE_ABROAD, *((1 - _SHARE_ABROAD) * weight / sum(others) for weight in others)]
+
+    def _join(self, encoded: Sequence[Vectors], scales: NDArray[np.float64]) -> Vectors:
+        """(n, sum of dimensions) float32. ``scales``: (n, members)."""
+        scaled = [vectors * scales[:, place, None] for place, vectors in enumerate(encoded)]
         return np.asarray(np.concatenate(scaled, axis=1), dtype=np.float32)

@@ -20,15 +20,23 @@ STOP_WORDS = frozenset((
     "why", "will", "with", "would", "you", "your",
 ))
 # fmt: on
-_CJK = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
-_PIECE = re.compile(rf"[{_CJK}]+|[^\W_{_CJK}]+(?:[-.][^\W_{_CJK}]+)*")
-_CJK_RUN = re.compile(f"[{_CJK}]")
+# Scripts that put no spaces between words: Chinese and Japanese, Thai, Lao, Burmese, Khmer.
+_UNSPACED = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\u0e01-\u0e4e\u0e81-\u0ece\u1000-\u103f\u1780-\u17d3"
+_PIECE = re.compile(rf"[{_UNSPACED}]+|[^\W_{_UNSPACED}]+(?:[-.][^\W_{_UNSPACED}]+)*")
+_UNSPACED_RUN = re.compile(f"[{_UNSPACED}]")
 _COMPOUND = re.compile(r"[-.]")
 _POSSESSIVE = re.compile(r"'s\b")
+_ARABIC = re.compile("[\u0620-\u06d3]")
+# The article, alone or joined to "and", "then", "with", "as" and "to"; three letters have to remain.
+_ARABIC_ARTICLE = re.compile(r"^[وف]?(?:[بك]?ال|لل)(?=\w{3})")
+_ARABIC_SPELLINGS = str.maketrans({"ى": "ي", "ة": "ه", "ـ": None})  # typed at will; the last only stretches a word
 
 
 def extract_terms(texts: Iterable[str]) -> list[list[str]]:
     """Terms of each text, in order, repeats kept: English stems, folded numbers, CJK bigrams.
+
+    A function of the text alone, whatever its language, so that documents and queries agree. The English stemmer serves
+    every Latin script: the right language's gains at most a point (docs/retriever.md, Languages).
 
     A compound gives its parts and itself without the joint, so that "wi-fi", "wi fi" and "wifi" meet.
     """
@@ -39,11 +47,11 @@ def extract_terms(texts: Iterable[str]) -> list[list[str]]:
 def _words(text: str) -> Iterator[str]:
     for match in _PIECE.finditer(_fold(text)):
         piece = match.group()
-        yield from _bigrams(piece) if _CJK_RUN.match(piece) else _parts(piece)
+        yield from _bigrams(piece) if _UNSPACED_RUN.match(piece) else _parts(piece)
 
 
 def _bigrams(run: str) -> Iterator[str]:
-    """Chinese and Japanese do not mark words; overlapping pairs of characters stand in for them."""
+    """Where words are not marked, overlapping pairs of characters stand in for them."""
     if len(run) == 1:
         yield run
     for start in range(len(run) - 1):
@@ -51,6 +59,9 @@ def _bigrams(run: str) -> Iterator[str]:
 
 
 def _parts(piece: str) -> Iterator[str]:
+    if _ARABIC.match(piece):
+        yield _ARABIC_ARTICLE.sub("", piece.translate(_ARABIC_SPELLINGS))
+        return
     parts = _COMPOUND.split(piece)
     if len(parts) > 1:
         yield "".join(parts)

@@ -47,6 +47,7 @@ from storage.generations import GenerationStore
 from storage.jobs import JobStore
 from storage.keys import KeyStore
 from storage.models import ModelStore
+from storage.stale import StaleDocuments
 from storage.vectors import VectorStore
 
 
@@ -62,6 +63,7 @@ class Services:
     engine: Engine
     blobs: BlobStore
     documents: DocumentStore
+    stale_documents: StaleDocuments
     vectors: VectorStore
     jobs: JobStore
     conversations: ConversationStore
@@ -145,13 +147,14 @@ class Services:
 
     def _handle_reindex(self, job: Job, context: JobContext) -> Mapping[str, object]:
         """The nightly one, which has a ``day``, builds nothing when nothing has changed since the live generation."""
+        renewing = self.stale_documents.renew()
         if "day" in job.payload and self.is_index_current():
-            return {"unchanged": True}
+            return {"unchanged": True, "renewing": renewing}
         report = self.reindexer.run(
             full=bool(job.payload.get("full")), promote=bool(job.payload.get("promote", True)), progress=context.report
         )
         self.retriever.load()
-        return report.to_dict()
+        return {**report.to_dict(), "renewing": renewing}
 
 
 def build_services(
@@ -191,6 +194,7 @@ def build_services(
         engine=engine,
         blobs=blobs,
         documents=documents,
+        stale_documents=StaleDocuments(engine),
         vectors=vectors,
         jobs=jobs,
         conversations=ConversationStore(engine),

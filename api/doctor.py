@@ -77,6 +77,9 @@ def _database(services: Services) -> Iterator[Finding]:
 def _documents(services: Services) -> Iterator[Finding]:
     documents = services.documents
     yield Finding("ok", "documents", f"{documents.count_documents()} documents, {documents.count_passages()} passages")
+    stale = services.stale_documents.count()
+    if stale:
+        yield Finding("warning", "documents", f"{stale} were cut by an older version; the next re-index renews them.")
     waiting = services.jobs.count_queued()
     if waiting:
         yield Finding("warning", "jobs", f"{waiting} jobs wait; they need a running server or `answerdesk worker`.")

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import Connection, case, delete, insert, select, update
 
-from domain.documents import DocumentStatus, Passage
+from domain.documents import PASSAGE_FORMAT, DocumentStatus, Passage
 from domain.errors import QuoteMismatch
 from storage.passages import bury_passages
 from storage.rows import from_passage
@@ -83,6 +83,7 @@ def _write_version(connection: Connection, ingested: IngestedVersion, now: datet
         "title": ingested.title,
         "text": ingested.text,
         "created_at": now,
+        "passage_format": PASSAGE_FORMAT,
     }
     connection.execute(insert(document_versions).values(**row))
 

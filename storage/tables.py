@@ -99,6 +99,7 @@ document_versions = Table(
     Column("title", String, nullable=False),
     Column("text", Text, nullable=False),
     Column("created_at", UtcDateTime, nullable=False),
+    Column("passage_format", Integer, nullable=False, server_default="1"),  # see domain.documents.PASSAGE_FORMAT
 )
 
 # Live passages only. ``added_revision`` is when an index last had to (re)learn the passage.

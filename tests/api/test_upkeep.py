@@ -8,11 +8,16 @@ from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
+from sqlalchemy import update
 
 from api.bootstrap import Services
+from api.doctor import examine
 from api.upkeep import USUAL, Upkeep, due, parse_nightly, request_rebuild
+from domain.documents import PASSAGE_FORMAT
 from domain.errors import AlreadyRunning
 from domain.jobs import Job, JobKind, JobStatus
+from storage.tables import document_versions
+from storage.transactions import writing
 from tests.api.conftest import FAQ, RETURNS, Desk, OpenDesk
 
 BERLIN = ZoneInfo("Europe/Berlin")
@@ -101,7 +106,7 @@ def test_nightly_run_builds_only_when_something_changed(desk: Desk) -> None:
     upkeep()
     desk.work()
     [first] = _nightly(desk.services)
-    assert first.result == {"unchanged": True}
+    assert first.result == {"unchanged": True, "renewing": 0}
     assert len(desk.services.generations.list_generations()) == built
     desk.ingest(("faq.csv", FAQ))
     clock.moment += timedelta(days=1)
@@ -111,6 +116,22 @@ def test_nightly_run_builds_only_when_something_changed(desk: Desk) -> None:
     assert second.result is not None
     assert second.result["promoted"] is True
     assert second.result["embedded"] == 0  # ingest had stored every vector
+
+
+def test_documents_of_an_older_program_are_cut_again_by_the_nightly_run(desk: Desk) -> None:
+    [document] = desk.ingest(("returns.md", RETURNS))
+    with writing(desk.services.engine) as connection:
+        connection.execute(update(document_versions).values(passage_format=PASSAGE_FORMAT - 1))
+    told = {finding.check: finding for finding in examine(desk.services)}["documents"]
+    assert (told.level, told.finding.split()[0]) == ("warning", "1")
+    [upkeep] = _upkeeps(desk.services, "03:00", Clock(SPRING), 1)
+    upkeep()
+    desk.work()
+    renewed = desk.services.documents.get(document["document_id"])
+    assert (renewed.version, renewed.status) == (2, "ready")
+    assert desk.services.stale_documents.count() == 0
+    found = desk.customer("POST", "/v1/search", json={"query": "send an item back"}).json()["passages"]
+    assert "30 days" in found[0]["text"]
 
 
 def test_switched_off_it_queues_nothing(desk: Desk) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from secrets import token_hex
+
 import pytest
 from alembic import command
 from alembic.config import Config
@@ -23,7 +25,7 @@ def first_schema(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPa
         engine = create_database_engine(f"sqlite:///{tmp_path_factory.mktemp('old') / 'answerdesk.db'}")
     else:
         server: PostgresServer = request.getfixturevalue("postgres")
-        engine = create_database_engine(server.create_database("first_schema"))
+        engine = create_database_engine(server.create_database(f"first_schema_{token_hex(4)}"))
     config = Config()
     config.set_main_option("script_location", str(engines._MIGRATIONS))
     config.set_main_option("path_separator", "os")
@@ -43,5 +45,17 @@ def test_the_model_registry_is_added_to_a_database_in_use(first_schema: Engine) 
     assert (live.generation_id, live.revision) == ("g1", 7)
     assert ModelStore(first_schema).live().model_id == SHIPPED_MODEL_ID
     with reading(first_schema) as connection:
-        assert connection.execute(text("SELECT version_num FROM alembic_version")).scalars().all() == ["0002"]
+        assert connection.execute(text("SELECT version_num FROM alembic_version")).scalars().all() == ["0003"]
+    first_schema.dispose()
+
+
+def test_versions_from_before_the_format_was_kept_have_the_first_one(first_schema: Engine) -> None:
+    with writing(first_schema) as connection:
+        document = "'d1', 'shop', 'a.md', 'A', 'text/plain', 1, 'sha', 1, 1, 'ready', NULL, 0, :now, :now"
+        moment = {"now": "2026-03-29 01:30:00"}
+        connection.execute(text(f"INSERT INTO documents VALUES ({document})"), moment)
+        connection.execute(text("INSERT INTO document_versions VALUES ('d1', 1, 'a.md', 'A', 'Text.', :now)"), moment)
+    upgrade_schema(first_schema)
+    with reading(first_schema) as connection:
+        assert connection.execute(text("SELECT passage_format FROM document_versions")).scalars().all() == [1]
     first_schema.dispose()

@@ -36,6 +36,7 @@ _TELLING = (
     ("ru", "uk", re.compile("[\u0456\u0457\u0454\u0491]", re.IGNORECASE)),
 )
 _KANA_SHARE = 0.1
+_SPANISH_MARKS = re.compile("[¿¡]")
 
 
 def language_of(text: str) -> str | None:
@@ -57,6 +58,8 @@ def _language_of(text: str) -> str | None:
         return _of_script(script, text)
     if latin < 2:
         return None
+    if _SPANISH_MARKS.search(text):
+        return "es"
     code, probability = _identifier().classify(text)
     return str(code) if probability >= _SURE else None
 

@@ -21,6 +21,9 @@ _PRIVATE = (
     r"\b(?:what|how much|how many|tell me|show me|look up|check)\b.{0,30}\bmy (?:\w+ )?"
     r"(?:balance|order history|last order|card number|customer number)\b",
     r"\b(?:order|invoice|customer|account|ticket)(?: no\.?| number| nr\.?)? #?\d{4,}\b",
+    # The same in the other languages that phrases are said in.
+    r"(?:\b(?:pedido|factura|commande|facture|bestell(?:ung|nummer)|rechnung|auftrag|طلب\w*)|订单号?|訂單|注文(?:番号)?)"
+    r" ?(?:n[.º°o]*|nr\.?|número|numéro|nummer|رقم|号)? ?#?\d{4,}(?!\d)",
 )
 _OPINION = (
     r"\b(?:what|which|how|do|would|did)\b.{0,20}\byou (?:personally |really |honestly )?"

@@ -90,7 +90,7 @@ function addTurn(text) {
     openCitation: (citations, n) => panel.open(citations, n),
     retry: () => stream(turn),
     edit: () => putBack(text),
-    handOver: () => ask("I would like to talk to a person."),
+    handOver: ask,
   });
   byId("thread").append(turn.element);
   byId("welcome").hidden = true;

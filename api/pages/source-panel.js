@@ -99,7 +99,7 @@ function showQuote(body, before, quote, after) {
   const early = before.length > NEARBY ? "…" : "";
   const late = after.length > NEARBY ? "…" : "";
   body.replaceChildren(
-    h("div", { class: "document-text" }, early, before.slice(-NEARBY), mark, after.slice(0, NEARBY), late),
+    h("div", { class: "document-text", dir: "auto" }, early, before.slice(-NEARBY), mark, after.slice(0, NEARBY), late),
   );
   mark.scrollIntoView({ block: "center" });
 }
@@ -124,6 +124,6 @@ async function proof(citation, quote) {
 function showStoredQuote(body, citation, problem) {
   body.replaceChildren(
     problemNotice(problem),
-    h("div", { class: "document-text stored" }, h("mark", {}, citation.quote)),
+    h("div", { class: "document-text stored", dir: "auto" }, h("mark", {}, citation.quote)),
   );
 }

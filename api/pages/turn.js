@@ -2,6 +2,7 @@
 
 import { CUT_OFF, Problem } from "./api.js";
 import { announce, h, icon, problemNotice } from "./dom.js";
+import { languageAttributes, phrasesIn } from "./phrases.js";
 import { Rating } from "./rating.js";
 import { formatSeconds, plural } from "./text.js";
 
@@ -13,7 +14,7 @@ const MADE = {
 
 const JOINER = "\u2060"; // keeps a mark on the line of the word it follows
 
-/** `actions`: client, openCitation(citations, n), retry(), edit(), handOver(). */
+/** `actions`: client, openCitation(citations, n), retry(), edit(), handOver(wish). */
 export class Turn {
   constructor(question, actions) {
     this.question = question;
@@ -109,6 +110,7 @@ export class Turn {
       for (const sentence of answer.sentences) this.#appendSentence(sentence);
       if (answer.sentences.length === 0) this.text.textContent = answer.text;
     }
+    for (const own of this.text.querySelectorAll(".own-words")) own.lang = answer.language ?? "en";
     if (this.citations.size > 0) this.reply.append(this.#sourceList());
     if (answer.path !== "courtesy") this.#appendFoot(answer);
   }
@@ -116,18 +118,20 @@ export class Turn {
   #showRefusal(answer) {
     const isHandoff = answer.status === "handoff";
     const { edit, handOver } = this.actions;
+    const own = phrasesIn(answer.language);
+    const wish = () => handOver(own.wish);
     const buttons = [
-      h("button", { class: "button", type: "button", onclick: handOver }, icon("person"), "Talk to a person"),
-      h("button", { class: "button quiet", type: "button", onclick: edit }, icon("pencil"), "Rephrase"),
+      h("button", { class: "button", type: "button", onclick: wish }, icon("person"), own.handOver),
+      h("button", { class: "button quiet", type: "button", onclick: edit }, icon("pencil"), own.rephrase),
     ];
     this.text.remove();
     this.reply.append(
       h(
         "div",
-        { class: `notice ${answer.status}` },
+        { class: `notice ${answer.status}`, ...languageAttributes(answer.language ?? "en") },
         icon(isHandoff ? "person" : "search"),
-        h("p", { class: "notice-title" }, isHandoff ? "Over to a person" : "Not in our documents"),
-        h("p", { dir: "auto" }, answer.sentences.map((s) => s.text).join(" ") || answer.text),
+        h("p", { class: "notice-title" }, isHandoff ? own.handedOver : own.notFound),
+        h("p", {}, answer.sentences.map((s) => s.text).join(" ") || answer.text),
         isHandoff ? null : h("div", { class: "row" }, buttons),
       ),
     );
@@ -154,7 +158,9 @@ export class Turn {
   #appendSentence(sentence) {
     const chips = sentence.citations.map((n) => this.#chip(n));
     if (this.sentences.length > 0) this.text.append(" ");
-    this.text.append(h("span", { class: "sentence" }, sentence.text, chips.map((chip) => [JOINER, chip]).flat()));
+    // What cites nothing is ours, in the customer's language; the rest is in the document's, which sets the direction.
+    const own = chips.length === 0 ? { class: "sentence own-words", dir: "auto" } : { class: "sentence" };
+    this.text.append(h("span", own, sentence.text, chips.map((chip) => [JOINER, chip]).flat()));
     this.sentences.push(sentence);
   }
 

@@ -54,6 +54,7 @@ def test_mistyped_words_are_put_right(typed: str, meant: str) -> None:
         "lumorra",  # a mistyped name: nearer to nothing in the lexicon, and the lexical half knows it
         "FORN 4711 sedn123 iPhne",  # codes
         "pässword 退货 🙂 qqqqqqq",
+        "¿donde esta mi pedido? wenn whare",  # Spanish: its words are no slips of English ones
         "",
     ],
 )

@@ -24,6 +24,23 @@ def test_cosine_is_the_weighted_mean_of_the_members_cosines() -> None:
     np.testing.assert_allclose(joined, 0.7 * apart[0] + 0.3 * apart[1], atol=1e-6)
 
 
+def test_question_in_another_language_is_left_to_the_members_that_know_it() -> None:
+    small, middle, large = _Loadable(16), _Loadable(32), _Loadable(48)
+    ensemble = EnsembleEmbedder([Member(small, 0.5), Member(middle, 0.3), Member(large, 0.2)])
+    queries = ["退货要多少钱 45 days", "How much is the kettle?", "USB-C"]
+    joined = ensemble.encode_queries(queries) @ ensemble.encode_documents(_TEXTS).T
+    apart = [member.encode_queries(queries) @ member.encode_documents(_TEXTS).T for member in (small, middle, large)]
+    in_chinese, in_english = (0.2, 0.48, 0.32), (0.5, 0.3, 0.2)
+    for row, shares in enumerate((in_chinese, in_english, in_english)):
+        expected = sum(share * cosines[row] for share, cosines in zip(shares, apart, strict=True))
+        np.testing.assert_allclose(joined[row], expected, atol=1e-6)
+
+
+def test_one_member_alone_is_used_for_every_language() -> None:
+    alone = EnsembleEmbedder([Member(_Loadable(16), 1.0)])
+    np.testing.assert_allclose(alone.encode_queries(["退货"]), alone.encode_documents(["退货"]))
+
+
 def test_vectors_are_of_unit_length_and_of_the_joint_dimension() -> None:
     ensemble = EnsembleEmbedder([Member(_Loadable(16), 0.5), Member(_Loadable(48), 0.5)])
     vectors = ensemble.encode_documents(_TEXTS)

@@ -55,3 +55,19 @@ def test_threads_do_not_disturb_each_other() -> None:
     expected = terms(text)
     with ThreadPoolExecutor(4) as pool:
         assert all(found == expected for found in pool.map(terms, [text] * 40))
+
+
+@pytest.mark.parametrize(
+    ("left", "right"),
+    [("الضمان", "بالضمان"), ("والضَّمان", "ضمان"), ("للمصباح", "المصباح"), ("بطارية", "البطاريه"), ("إرجاع", "ارجاع")],
+)
+def test_arabic_article_and_spellings_do_not_separate(left: str, right: str) -> None:
+    assert terms(left) == terms(right)
+
+
+def test_arabic_word_that_only_begins_like_the_article_keeps_its_letters() -> None:
+    assert terms("والد") == ["والد"]
+
+
+def test_thai_gives_overlapping_pairs() -> None:
+    assert terms("คืนเงิน") == ["คน", "นเ", "เง", "งน"]

@@ -18,7 +18,7 @@ from retriever.segment import Segment
 from retriever.settings import RetrieverSettings
 from storage.artifacts import ArtifactStore
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 ID_PREFIX = "gen-"
 _REBUILD = "Run 'answerdesk reindex' to build a new generation."
 _ARRAYS = ("passage_ids", "collection_codes", "row_passages")

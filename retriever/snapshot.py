@@ -58,6 +58,17 @@ class LiveSegment:
     def of(cls, segment: Segment, entries: tuple[IndexEntry, ...] = ()) -> LiveSegment:
         return cls(segment, np.ones(len(segment), dtype=np.bool_), entries)
 
+    def allowed(self, collection: str | None) -> NDArray[np.bool_] | None:
+        """(passages,) mask of what may be found; None when nothing is filtered, so that nobody looks at a million."""
+        if collection is None:
+            return None if self.alive.all() else self.alive
+        return self.alive & self.segment.in_collection(collection)
+
+    def allowed_rows(self, allowed: NDArray[np.bool_] | None) -> NDArray[np.bool_] | None:
+        """The same for the rows of the dense index: one a passage in their order, then the questions'."""
+        questions = self.segment.row_passages[len(self.segment) :]
+        return allowed if allowed is None or len(questions) == 0 else np.concatenate([allowed, allowed[questions]])
+
     def without(self, passage_ids: frozenset[str]) -> LiveSegment:
         numbers = self.segment.numbers(passage_ids)
         if len(numbers) == 0:
@@ -150,28 +161,22 @@ def _search_part(
     part: LiveSegment, query: Query, weights: Mapping[str, float], ceiling: float, candidates: int, dense_share: float
 ) -> list[Hit]:
     segment = part.segment
-    allowed = part.alive & segment.in_collection(query.collection)
+    allowed = part.allowed(query.collection)
     # A FAQ entry has two rows, so twice the rows give at least as many passages.
-    rows = segment.dense.search(query.vector, 2 * candidates, allowed[segment.row_passages])
-    lexical_scores = segment.lexical.scores(weights)
-    numbers = np.union1d(segment.row_passages[rows], _best(np.where(allowed, lexical_scores, 0.0), candidates))
+    rows = segment.dense.search(query.vector, 2 * candidates, part.allowed_rows(allowed))
+    numbers = np.union1d(segment.row_passages[rows], segment.lexical.best(weights, candidates, allowed))
+    lexical_scores = segment.lexical.scores(weights, numbers)
     cosines = segment.cosines(query.vector, numbers)
     question_cosines = segment.question_cosines(query.vector, numbers)
     semantic = semantic_similarity(cosines, question_cosines)
-    scores = fuse(semantic, lexical_similarity(lexical_scores[numbers], ceiling), dense_share)
+    scores = fuse(semantic, lexical_similarity(lexical_scores, ceiling), dense_share)
     return [
         Hit(
             passage_id=segment.passage_id(number),
             score=float(scores[place]),
             dense_score=float(np.clip(cosines[place], -1.0, 1.0)),
-            lexical_score=float(lexical_scores[number]),
+            lexical_score=float(lexical_scores[place]),
             question_score=None if np.isnan(question_cosines[place]) else float(question_cosines[place]),
         )
         for place, number in enumerate(numbers)
     ]
-
-
-def _best(scores: NDArray[np.float32], count: int) -> NDArray[np.int64]:
-    """Places of the ``count`` largest scores above zero, in no order."""
-    places = np.argpartition(scores, -count)[-count:] if len(scores) > count else np.arange(len(scores))
-    return np.asarray(places[scores[places] > 0], dtype=np.int64)

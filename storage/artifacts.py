@@ -89,8 +89,7 @@ class ArtifactStore:
         for name in sorted(set(expected) ^ set(present)):
             raise _corrupt(folder, name, "is missing" if name in expected else "was not published with it")
         for name, facts in expected.items():
-            path = present[name]
-            if path.is_symlink() or path.stat().st_size != facts["size"] or _sha256(path) != facts["sha256"]:
+            if not _is_intact(present[name], facts):
                 raise _corrupt(folder, name, "is not what was published")
         return Artifact(artifact_id, folder, manifest["facts"])
 
@@ -160,10 +159,13 @@ def _seal(folder: Path, facts: Mapping[str, Any]) -> str:
 
 
 def _read_manifest(folder: Path, expected_sha256: str | None) -> Mapping[str, Any]:
+    path = folder / MANIFEST
     try:
-        content = (folder / MANIFEST).read_bytes()
-    except (FileNotFoundError, NotADirectoryError) as error:
-        raise _corrupt(folder, MANIFEST, "is missing") from error
+        content = path.read_bytes() if path.is_file() else None  # reading a pipe would wait for ever
+    except OSError:
+        content = None
+    if content is None:
+        raise _corrupt(folder, MANIFEST, "is missing or cannot be read")
     if expected_sha256 is not None and sha256_hex(content) != expected_sha256:
         raise _corrupt(folder, MANIFEST, "is not what was published")
     try:
@@ -182,6 +184,15 @@ def _files(folder: Path) -> dict[str, Path]:
     names = {path.relative_to(folder).as_posix(): path for path in found}
     names.pop(MANIFEST, None)
     return names
+
+
+def _is_intact(path: Path, facts: Mapping[str, Any]) -> bool:
+    """False also for what cannot be read: a pipe in the file's place, a bad sector, no permission."""
+    try:
+        as_published = path.is_file() and not path.is_symlink() and path.stat().st_size == facts["size"]
+        return as_published and _sha256(path) == facts["sha256"]
+    except OSError:
+        return False
 
 
 def _sha256(path: Path) -> str:

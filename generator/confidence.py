@@ -30,7 +30,7 @@ _SYNONYM = 0.65  # and of two that may stand for one another
 _COVERED = 0.5
 _MAX_CACHED_WORDS = 20_000
 _TOP = 3
-_UNKNOWN_COVER = 0.7  # where words cannot be compared: between the means with an answer (0.9) and without (0.5)
+_UNKNOWN_COVER = 0.5  # where words cannot be compared: what English questions without an answer have in the mean
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -11,7 +12,11 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
+from api.bootstrap import build_services
 from api.cli import app
+from api.settings import Settings
+from domain.jobs import JobKind
+from tests.fakes import HashEmbedder
 
 _RETURNS = """# Returns
 
@@ -177,3 +182,40 @@ def test_missing_model_folder_is_told_and_answers_are_quoted(desk: CommandLine) 
     assert done.returncode == 0
     assert json.loads(done.stdout)["status"] == "answered"
     assert "/nowhere/gpt2" in done.stderr
+
+
+def test_second_reindex_ends_with_code_3_and_the_running_id(desk: CommandLine, folder: Path) -> None:
+    services = build_services(Settings(data_dir=folder / "data"), embedder=HashEmbedder())
+    services.jobs.enqueue(JobKind.REINDEX, {"full": False, "promote": True}, singleton=True)
+    running = services.jobs.claim([JobKind.REINDEX], "another worker")
+    assert running is not None
+    done = desk.process("reindex", "--json")
+    assert done.returncode == 3
+    assert running.job_id in done.stderr
+    assert done.stdout == ""
+    services.jobs.succeed(running.job_id, running.fence, {})
+    services.close()
+
+
+@pytest.mark.parametrize(
+    ("query", "reason"),
+    [
+        ("is it the and of", None),
+        ("🙂🎉", None),
+        ("lamp " * 2000, "10000 characters"),
+        (b"return \xff\xfe it", None),  # bytes that are no UTF-8 arrive as lone surrogates
+        ("", "empty"),
+    ],
+)
+def test_odd_queries_find_something_or_are_refused_in_two_lines(
+    desk: CommandLine, query: str | bytes, reason: str | None
+) -> None:
+    done = desk.process("search", query if isinstance(query, str) else os.fsdecode(query), "--json")
+    assert "Traceback" not in done.stderr
+    if reason is None:
+        assert done.returncode == 0
+        json.loads(done.stdout)
+    else:
+        assert done.returncode == 1
+        assert reason in done.stderr
+        assert len(done.stderr.splitlines()) == 2

@@ -11,6 +11,7 @@ from typing import Literal
 
 from api.bootstrap import Services
 from domain.errors import AnswerdeskError
+from domain.jobs import JobKind, JobStatus
 from generator.language_model import explain_ungrounded
 from storage.engine import sqlite_has_wal_fix
 
@@ -38,6 +39,7 @@ def examine(services: Services) -> list[Finding]:
         ("database", _database),
         ("documents", _documents),
         ("index", _index),
+        ("nightly", _nightly),
         ("language model", _language_model),
     )
     machine = f"Python {platform.python_version()} on {platform.system()} {platform.machine()}"
@@ -91,6 +93,19 @@ def _index(services: Services) -> Iterator[Finding]:
     problem = facts.get("degraded") or facts.get("stale")
     summary = ", ".join(f"{name} {value}" for name, value in facts.items() if name not in _WORDS and value is not None)
     yield Finding("warning" if problem else "ok", "index", f"{problem} {summary}" if problem else summary)
+
+
+def _nightly(services: Services) -> Iterator[Finding]:
+    at = services.settings.nightly_at
+    if at == "off":
+        yield Finding("ok", "nightly", "off: cron or a timer has to run `answerdesk reindex`")
+        return
+    when = f"a running worker re-indexes at {at} local time"
+    last = next((job for job in services.jobs.list_jobs(JobKind.REINDEX) if "day" in job.payload), None)
+    if last is not None and last.status is JobStatus.FAILED:
+        yield Finding("warning", "nightly", f"{when}; that of {last.payload['day']} failed: {last.error}")
+    else:
+        yield Finding("ok", "nightly", f"{when}; last {last.payload['day']}, {last.status}" if last else when)
 
 
 def _language_model(services: Services) -> Iterator[Finding]:

@@ -134,6 +134,22 @@ def test_documents_of_an_older_program_are_cut_again_by_the_nightly_run(desk: De
     assert "30 days" in found[0]["text"]
 
 
+def test_doctor_tells_when_it_runs_and_how_the_last_one_ended(desk: Desk) -> None:
+    def told() -> tuple[str, str]:
+        [finding] = [finding for finding in examine(desk.services) if finding.check == "nightly"]
+        return finding.level, finding.finding
+
+    when = "a running worker re-indexes at 03:00 local time"
+    assert told() == ("ok", when)
+    [upkeep] = _upkeeps(desk.services, "03:00", Clock(SPRING), 1)
+    upkeep()
+    job = desk.services.jobs.claim([JobKind.REINDEX], "worker")
+    assert job is not None
+    assert told() == ("ok", f"{when}; last 2026-03-28, running")
+    desk.services.jobs.fail(job.job_id, job.fence, "The disk is full.")
+    assert told() == ("warning", f"{when}; that of 2026-03-28 failed: The disk is full.")
+
+
 def test_switched_off_it_queues_nothing(desk: Desk) -> None:
     [upkeep] = _upkeeps(desk.services, "off", Clock(SPRING), 1)
     upkeep()

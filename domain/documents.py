@@ -11,7 +11,7 @@ from domain.ids import sha256_hex
 MAX_PASSAGE_WORDS = 200
 # Raise it when documents are parsed or cut in another way, or ``Passage.search_text`` is put together in another way:
 # what was made before then counts as stale, goes on answering, and is renewed by the next re-index.
-PASSAGE_FORMAT = 1
+PASSAGE_FORMAT = 2
 
 
 class DocumentStatus(StrEnum):
@@ -69,11 +69,21 @@ class DocumentVersion:
 
 
 @dataclass(frozen=True, slots=True)
+class Section:
+    """What stands under one heading path in a passage: ``passage.text[start:end]``, its headings not included."""
+
+    start: int
+    end: int
+    heading_path: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Passage:
     """A stretch of a document: ``version.text[start_char:end_char] == text``, at most 200 words.
 
-    ``heading_path`` runs from the document's outermost heading inwards. ``question`` is set for an entry of a FAQ file,
-    whose answer is ``text``. Headings and questions are separate fields, never part of ``text``.
+    Short sections share a passage; their headings stand in ``text``, between the ``sections``; no sections means one,
+    the whole text. ``heading_path`` runs from the document's outermost heading inwards, as far as all share it.
+    ``question`` is set for an entry of a FAQ file, whose answer is ``text``; the question is never part of it.
     """
 
     passage_id: str
@@ -85,21 +95,31 @@ class Passage:
     text: str
     heading_path: tuple[str, ...] = ()
     question: str | None = None
+    sections: tuple[Section, ...] = ()
 
     @property
     def heading(self) -> str:
         return " > ".join(self.heading_path)
 
     @property
+    def parts(self) -> tuple[Section, ...]:
+        """The sections; the whole text as one where there are none."""
+        return self.sections or (Section(0, len(self.text), self.heading_path),)
+
+    def heading_path_at(self, place: int) -> tuple[str, ...]:
+        """Of the section that holds ``text[place]``, or that begins next after it."""
+        return next((part.heading_path for part in self.parts if place < part.end), self.heading_path)
+
+    @property
     def search_text(self) -> str:
-        """What is embedded and indexed: the question or the headings, then the text."""
+        """What is searched for its words: the question or the shared headings, then the text."""
         lead = self.question or self.heading
         return f"{lead}\n{self.text}" if lead else self.text
 
     @property
     def search_hash(self) -> str:
-        """Key of the stored vector, together with the embedder's fingerprint."""
-        return sha256_hex(self.search_text)
+        """Key of the stored vector, together with the embedder's fingerprint: of all that ``domain.windows`` reads."""
+        return sha256_hex("\n".join(["windows", *map(repr, self.sections), self.search_text]))
 
 
 @dataclass(frozen=True, slots=True)

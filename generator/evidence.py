@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from domain.documents import ScoredPassage
+from domain.documents import Passage, ScoredPassage
 from domain.protocols import Embedder, SearchResult
 from domain.text import Span, count_words, sentence_spans
 from generator.answer_types import expected_types, holds_type
@@ -86,26 +86,26 @@ class Snippet:
         return self.span.of(self.hit.passage.text)
 
     def shown(self) -> Evidence:
-        return Evidence(self.text, heading_of(self.hit))
+        return Evidence(self.text, heading_of(self.hit, self.span.start))
 
 
-def heading_of(hit: ScoredPassage) -> str:
-    """What a snippet is shown under: the FAQ question, or the document's title and the headings."""
+def heading_of(hit: ScoredPassage, place: int = 0) -> str:
+    """What stands over this place of the passage: the FAQ question, or the document's title and the headings."""
     passage = hit.passage
     if passage.question:
         return passage.question
-    path = passage.heading_path
+    path = passage.heading_path_at(place)
     return " > ".join(path if path and path[0] == hit.stored.title else (hit.stored.title, *path))
 
 
 def score_sentences(planned: PlannedSearch, result: SearchResult, embedder: Embedder) -> EvidenceFound:
     """Every sentence of the passages (about 40 at most, best passages first), judged by its words and its vector."""
-    found = [(hit, i, span) for hit in result.passages for i, span in enumerate(sentence_spans(hit.passage.text))]
+    found = [(hit, i, span) for hit in result.passages for i, span in _sentences(hit.passage)]
     found = found[:_MAX_SENTENCES_SCORED]
     if not found:
         return EvidenceFound()
     # The heading says what a sentence is about when the sentence itself only says "it".
-    contexts = [f"{_short_heading(hit)}: {span.of(hit.passage.text)}" for hit, _, span in found]
+    contexts = [f"{_short_heading(hit, span.start)}: {span.of(hit.passage.text)}" for hit, _, span in found]
     cosines = embedder.encode_documents(contexts) @ result.query_vector  # (n_sentences,)
     asked = frozenset(token.key for token in content_words(planned.query))
     overlaps = _overlaps(asked, [stems(context) for context in contexts])
@@ -120,6 +120,16 @@ def score_sentences(planned: PlannedSearch, result: SearchResult, embedder: Embe
     return EvidenceFound(
         tuple(sorted(scored, key=lambda s: -s.log_odds)), tuple(sorted(map(float, cosines), reverse=True))
     )
+
+
+def _sentences(passage: Passage) -> Iterator[tuple[int, Span]]:
+    """Numbered sentences, the headings between sections left out. Those of two sections are never neighbours."""
+    number = 0
+    for part in passage.parts:
+        for span in sentence_spans(passage.text[part.start : part.end]):
+            yield number, Span(part.start + span.start, part.start + span.end)
+            number += 1
+        number += 1
 
 
 def _overlaps(asked: frozenset[str], shown: Sequence[frozenset[str]]) -> list[float]:
@@ -175,6 +185,6 @@ def _window(
     return window
 
 
-def _short_heading(hit: ScoredPassage) -> str:
-    passage = hit.passage
-    return passage.question or (passage.heading_path[-1] if passage.heading_path else hit.stored.title)
+def _short_heading(hit: ScoredPassage, place: int) -> str:
+    path = hit.passage.heading_path_at(place)
+    return hit.passage.question or (path[-1] if path else hit.stored.title)

@@ -22,7 +22,7 @@ from domain.chat import (
     SentenceVerified,
     TurnEvent,
 )
-from domain.documents import ScoredPassage
+from domain.documents import ScoredPassage, Section
 from domain.ids import new_id, sha256_hex
 from domain.language import language_of
 from domain.text import Span, sentences
@@ -68,19 +68,20 @@ class Turn:
         if key in self._said:
             self.dropped.append({"text": text, "reason": "said already"})
             return
-        reason = Reason.EMPTY
-        for n, hit in enumerate(proofs):
+        reason, best = Reason.EMPTY, -1.0
+        for hit, part in [(proof, part) for proof in proofs for part in proof.passage.parts]:
+            stretch = hit.passage.text[part.start : part.end]  # what stands under other headings proves nothing here
             with self.timed("verify"):
-                verdict = verify(text, hit.passage.text)
+                verdict = verify(text, stretch)
             whole = None
-            if verdict.span is not None and (self._asks_what_is_denied or not _denied(text, hit)):
-                whole = standing_alone(hit.passage.text, verdict.span)
+            if verdict.span is not None and (self._asks_what_is_denied or not _denied(text, hit, part)):
+                whole = standing_alone(stretch, verdict.span)
             if verdict.span is not None and whole is not None:
                 self._said.add(key)
-                yield from self._tell(text, hit, verdict.span, whole)
+                yield from self._tell(text, hit, _within(part, verdict.span), _within(part, whole))
                 return
-            if n == 0:
-                reason = Reason.CONTEXT if verdict.supported else verdict.reason
+            if verdict.score > best:
+                reason, best = Reason.CONTEXT if verdict.supported else verdict.reason, verdict.score
         self.dropped.append({"text": text, "reason": reason.value})
 
     def _tell(self, text: str, hit: ScoredPassage, span: Span, whole: Span) -> Iterator[TurnEvent]:
@@ -175,8 +176,12 @@ class Turn:
         yield SentenceVerified(sentence)
 
 
-def _denied(text: str, hit: ScoredPassage) -> bool:
-    headings = hit.passage.heading_path[-1:] if hit.passage.question is None else ()
+def _within(part: Section, span: Span) -> Span:
+    return Span(part.start + span.start, part.start + span.end)
+
+
+def _denied(text: str, hit: ScoredPassage, part: Section) -> bool:
+    headings = part.heading_path[-1:] if hit.passage.question is None else ()
     return any(heading_denies(heading, sentence) for heading in headings for sentence in sentences(text))
 
 

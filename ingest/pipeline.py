@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from domain.documents import Document, Passage
 from domain.errors import AnswerdeskError, LeaseLost, StorageBusy, StorageUnreachable
-from domain.ids import sha256_hex
 from domain.jobs import Job
 from domain.protocols import Embedder
+from domain.windows import encode_windows, windows_by_hash
 from ingest.guarded import parse_guarded
 from ingest.settings import IngestSettings
 from ingest.splitting import split
@@ -82,7 +82,7 @@ class IngestPipeline:
 
     def _embed_missing(self, passages: Sequence[Passage], context: JobContext) -> dict[str, NDArray[np.float32]]:
         """Vectors, by search hash, of the texts that were never embedded before: (dimension,) float32 each."""
-        texts = texts_to_embed(passages)
+        texts = windows_by_hash(passages)
         stored = self._vectors.get_many(self._embedder.fingerprint, list(texts))
         missing = [key for key in texts if key not in stored]
         embedded: dict[str, NDArray[np.float32]] = {}
@@ -90,7 +90,7 @@ class IngestPipeline:
         context.report(done, len(texts))
         for start in range(0, len(missing), _BATCH):
             keys = missing[start : start + _BATCH]
-            batch = dict(zip(keys, self._embedder.encode_documents([texts[key] for key in keys]), strict=True))
+            batch = dict(zip(keys, encode_windows(self._embedder, [texts[key] for key in keys]), strict=True))
             if len(missing) > _BATCH:
                 self._vectors.put_many(self._embedder.fingerprint, batch)
             embedded |= batch
@@ -101,10 +101,3 @@ class IngestPipeline:
     def _log_ready(self, document: Document, passages: Sequence[Passage], embedded: int) -> None:
         facts = {"document_id": document.document_id, "version": document.version}
         _log.info("document_ready", extra=facts | {"passages": len(passages), "embedded": embedded})
-
-
-def texts_to_embed(passages: Sequence[Passage]) -> dict[str, str]:
-    """Text by its hash: each passage's search text and, for the curated path, each FAQ entry's question alone."""
-    texts = {passage.search_hash: passage.search_text for passage in passages}
-    questions = {passage.question for passage in passages if passage.question is not None}
-    return texts | {sha256_hex(question): question for question in questions}

@@ -12,7 +12,10 @@ class IngestSettings(BaseModel):
 
     max_file_bytes: int = Field(default=50 * 1024 * 1024, gt=0, description="Largest upload, in bytes.")
     target_passage_words: int = Field(
-        default=120, ge=20, le=MAX_PASSAGE_WORDS, description="Sentences are gathered up to this many words."
+        default=MAX_PASSAGE_WORDS,
+        ge=20,
+        le=MAX_PASSAGE_WORDS,
+        description="Sentences and short sections are gathered up to this many words.",
     )
     parse_seconds: float = Field(default=60.0, gt=0, description="CPU and wall time one document may take to parse.")
     parse_memory_mb: int = Field(default=1536, gt=0, description="Address space of the parsing child, in MiB.")

@@ -1,13 +1,13 @@
-"""From blocks to passages: whole sentences under one heading path, near the target length, never above the limit."""
+"""From blocks to passages: whole sentences of neighbouring sections, near the target length, never above the limit."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import groupby, pairwise
+from itertools import pairwise, takewhile
 
-from domain.documents import MAX_PASSAGE_WORDS, Passage
+from domain.documents import MAX_PASSAGE_WORDS, Passage, Section
 from domain.ids import passage_id
 from domain.text import Span, count_words, restricts, sentence_spans, word_spans
 from ingest.parsed import Block, BlockKind, ParsedDocument
@@ -30,66 +30,115 @@ class _Unit:
 
 @dataclass(frozen=True, slots=True)
 class _Section:
-    """Neighbouring blocks that may share a passage."""
+    """Neighbouring blocks under the same headings. ``opened_at``: where those stand that no section before it had."""
 
     heading_path: tuple[str, ...]
     question: str | None
     blocks: tuple[Block, ...]
+    opened_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Draft:
+    """A section, or as much of it as fits into a passage. ``start`` is that of the headings right above ``body``."""
+
+    section: _Section
+    start: int
+    body: Span
 
 
 def split(parsed: ParsedDocument, document_id: str, version: int, settings: IngestSettings) -> list[Passage]:
     """Passages in reading order; each is ``parsed.text[start_char:end_char]``.
 
-    A FAQ answer is one passage unless it exceeds the limit; table rows stay whole; a heading that nothing follows
-    counts as text, so that no word of the document is lost.
+    Short sections share a passage, with their headings between them. A FAQ answer is one passage unless it exceeds the
+    limit; table rows stay whole; a heading that nothing follows counts as text. No word of the document is lost.
     """
+    target = settings.target_passage_words
+    drafts = [draft for section in _sections(parsed) for draft in _drafts(parsed.text, section, target)]
     passages: list[Passage] = []
     seen: Counter[str] = Counter()
-    for section in _sections(parsed):
-        units = [unit for block in section.blocks for unit in _units(parsed.text, block)]
-        target = settings.target_passage_words
-        if section.question is not None and sum(unit.words for unit in units) <= MAX_PASSAGE_WORDS:
-            target = MAX_PASSAGE_WORDS
-        for span in _gather(units, target):
-            text = span.of(parsed.text)
-            identifier = passage_id(document_id, text, seen[text])
-            seen[text] += 1
-            passages.append(
-                Passage(
-                    passage_id=identifier,
-                    document_id=document_id,
-                    version=version,
-                    ordinal=len(passages),
-                    start_char=span.start,
-                    end_char=span.end,
-                    text=text,
-                    heading_path=section.heading_path,
-                    question=section.question,
-                )
+    for group in _packed(parsed.text, drafts, target):
+        start, end = group[0].start, group[-1].body.end
+        text = parsed.text[start:end]
+        passages.append(
+            Passage(
+                passage_id=passage_id(document_id, text, seen[text]),
+                document_id=document_id,
+                version=version,
+                ordinal=len(passages),
+                start_char=start,
+                end_char=end,
+                text=text,
+                heading_path=_shared_path([draft.section.heading_path for draft in group]),
+                question=group[0].section.question,
+                sections=_passage_sections(group),
             )
+        )
+        seen[text] += 1
     return passages
 
 
+def _drafts(text: str, section: _Section, target: int) -> Iterator[_Draft]:
+    units = [unit for block in section.blocks for unit in _units(text, block)]
+    if section.question is not None and sum(unit.words for unit in units) <= MAX_PASSAGE_WORDS:
+        target = MAX_PASSAGE_WORDS
+    above = count_words(text[section.opened_at : section.blocks[0].start])
+    for place, body in enumerate(_gather(units, max(1, target - above), max(1, MAX_PASSAGE_WORDS - above))):
+        yield _Draft(section, section.opened_at if place == 0 else body.start, body)
+
+
+def _packed(text: str, drafts: Sequence[_Draft], target: int) -> Iterator[list[_Draft]]:
+    group: list[_Draft] = []
+    for draft in drafts:
+        if group and not _fits(text, group, draft, target):
+            yield group
+            group = []
+        group.append(draft)
+    if group:
+        yield group
+
+
+def _fits(text: str, group: Sequence[_Draft], draft: _Draft, target: int) -> bool:
+    if group[-1].section.question is not None or draft.section.question is not None:
+        return False
+    start, end = group[0].start, draft.body.end
+    return end - start <= MAX_PASSAGE_CHARACTERS and count_words(text[start:end]) <= target
+
+
+def _shared_path(paths: Sequence[tuple[str, ...]]) -> tuple[str, ...]:
+    shared = takewhile(lambda names: len(set(names)) == 1, zip(*paths, strict=False))
+    return tuple(names[0] for names in shared)
+
+
+def _passage_sections(group: Sequence[_Draft]) -> tuple[Section, ...]:
+    start = group[0].start
+    if len(group) == 1 and group[0].body.start == start:
+        return ()
+    return tuple(Section(d.body.start - start, d.body.end - start, d.section.heading_path) for d in group)
+
+
 def _sections(parsed: ParsedDocument) -> Iterator[_Section]:
-    for _, group in groupby(_body(parsed), key=lambda item: item[0]):
-        blocks = tuple(block for _, block in group)
-        yield _Section(blocks[0].heading_path, blocks[0].question, blocks)
-
-
-def _body(parsed: ParsedDocument) -> Iterator[tuple[int, Block]]:
-    """(section number, block) of every block whose words stand in no heading path and no question.
-
-    A heading or a question opens a section; a heading with nothing below it is body text itself.
-    """
-    section = 0
-    path: tuple[str, ...] = ()
+    """A heading or a question opens a section; a heading with nothing below it is body text itself."""
+    blocks: list[Block] = []
+    opened_at: int | None = None
     for index, block in enumerate(parsed.blocks):
-        if block.kind is BlockKind.QUESTION or (block.kind is BlockKind.HEADING and _has_body(parsed, index)):
-            section += 1
-            continue
-        if block.heading_path != path:
-            section, path = section + 1, block.heading_path
-        yield section, block
+        opens = block.kind is BlockKind.QUESTION or (block.kind is BlockKind.HEADING and _has_body(parsed, index))
+        if blocks and (opens or block.heading_path != blocks[0].heading_path):
+            yield _section(blocks, opened_at)
+            blocks, opened_at = [], None
+        if not opens:
+            blocks.append(block)
+        elif block.kind is BlockKind.HEADING and opened_at is None:
+            opened_at = block.start
+    if blocks:
+        yield _section(blocks, opened_at)
+
+
+def _section(blocks: Sequence[Block], opened_at: int | None) -> _Section:
+    first = blocks[0]
+    if opened_at is None or first.question is not None:
+        opened_at = first.start
+    return _Section(first.heading_path, first.question, tuple(blocks), opened_at)
 
 
 def _has_body(parsed: ParsedDocument, index: int) -> bool:
@@ -147,7 +196,7 @@ def _cut_characters(text: str, start: int, end: int) -> Iterator[Span]:
         start = stop
 
 
-def _gather(units: Sequence[_Unit], target: int) -> list[Span]:
+def _gather(units: Sequence[_Unit], target: int, limit: int) -> list[Span]:
     """Fill passages up to the target; start a new one at a paragraph that would not fit into what is left.
 
     A sentence that restricts the one before it stays in its passage: alone, either would say something else.
@@ -157,7 +206,7 @@ def _gather(units: Sequence[_Unit], target: int) -> list[Span]:
     for unit in units:
         too_long = words + unit.words > target
         paragraph_too_long = words >= target / 2 and words + unit.block_words > target
-        is_tied = unit.restricts and words + unit.words <= MAX_PASSAGE_WORDS
+        is_tied = unit.restricts and words + unit.words <= limit
         is_full = (too_long or paragraph_too_long) and not is_tied
         if not groups or is_full or not _same_passage(groups[-1][0], unit):
             groups.append([])
@@ -166,7 +215,7 @@ def _gather(units: Sequence[_Unit], target: int) -> list[Span]:
         words += unit.words
     if len(groups) > 1 and words < target * _SHORTEST_TAIL:
         both = [*groups[-2], *groups[-1]]
-        if sum(unit.words for unit in both) <= MAX_PASSAGE_WORDS and _same_passage(both[0], both[-1]):
+        if sum(unit.words for unit in both) <= limit and _same_passage(both[0], both[-1]):
             groups[-2:] = [both]
     # A passage without a single word (a line of dashes) says nothing and cannot be found.
     return [Span(g[0].span.start, g[-1].span.end) for g in groups if any(unit.words for unit in g)]

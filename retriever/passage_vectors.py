@@ -10,13 +10,13 @@ from numpy.typing import NDArray
 
 from domain.documents import StoredPassage
 from domain.protocols import Embedder
-from retriever.segment import vector_keys
+from domain.windows import encode_windows, windows_by_hash
 from storage.vectors import VectorStore
 
 
 @dataclass(frozen=True, slots=True)
 class FoundVectors:
-    """``by_key`` as in ``vector_keys``; what is ``missing`` was more than the caller allowed to embed."""
+    """``by_key`` as in ``windows_by_hash``; what is ``missing`` was more than the caller allowed to embed."""
 
     by_key: Mapping[str, NDArray[np.float32]]
     embedded: int
@@ -38,7 +38,7 @@ class PassageVectors:
             embed_at_most: with more unknown texts than this, none is embedded; None means any number.
             afresh: embed everything, whatever is stored.
         """
-        texts = _texts_by_key(passages)
+        texts = windows_by_hash([stored.passage for stored in passages])
         stored = {} if afresh else self._vectors.get_many(self._embedder.fingerprint, list(texts))
         known = {key: _unit(vector) for key, vector in stored.items()}
         unknown = [key for key in texts if key not in known]
@@ -46,20 +46,11 @@ class PassageVectors:
         if embed_at_most is not None and len(unknown) > embed_at_most:
             return FoundVectors(known, 0, reused, len(unknown))
         if unknown:
-            fresh = self._embedder.encode_documents([texts[key] for key in unknown])
+            fresh = encode_windows(self._embedder, [texts[key] for key in unknown])
             found = dict(zip(unknown, fresh, strict=True))
             self._vectors.put_many(self._embedder.fingerprint, found)
             known.update(found)
         return FoundVectors(known, len(unknown), reused, 0)
-
-
-def _texts_by_key(passages: Sequence[StoredPassage]) -> dict[str, str]:
-    texts: dict[str, str] = {}
-    for stored in passages:
-        passage = stored.passage
-        fields = (passage.search_text,) if passage.question is None else (passage.search_text, passage.question)
-        texts.update(zip(vector_keys(passage), fields, strict=True))
-    return texts
 
 
 def _unit(vector: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -9,20 +9,13 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from domain.documents import Passage, StoredPassage
-from domain.ids import sha256_hex
+from domain.documents import StoredPassage
 from domain.protocols import Vectors
+from domain.windows import question_hash
 from retriever.dense import FLAT_LIMIT, DenseIndex
 from retriever.lexical import LexicalIndex
 from retriever.spelling import SpellingIndex
 from retriever.terms import extract_terms
-
-
-def vector_keys(passage: Passage) -> tuple[str, ...]:
-    """Hashes under which a passage's vectors are stored: its search text, and a FAQ entry's question alone."""
-    if passage.question is None:
-        return (passage.search_hash,)
-    return (passage.search_hash, sha256_hex(passage.question))
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,13 +30,12 @@ class IndexEntry:
 
 
 def make_entries(passages: Sequence[StoredPassage], vectors: Mapping[str, NDArray[np.float32]]) -> list[IndexEntry]:
-    """``vectors`` by ``vector_keys``."""
+    """``vectors`` as in ``domain.windows.windows_by_hash``."""
     entries = []
     for stored, terms in zip(passages, extract_terms(s.passage.search_text for s in passages), strict=True):
-        keys = vector_keys(stored.passage)
-        question = vectors.get(keys[1]) if len(keys) > 1 else None
-        entry = IndexEntry(stored.passage.passage_id, stored.collection, tuple(terms), vectors.get(keys[0]), question)
-        entries.append(entry)
+        passage, asked = stored.passage, question_hash(stored.passage)
+        vector, question = vectors.get(passage.search_hash), vectors.get(asked) if asked else None
+        entries.append(IndexEntry(passage.passage_id, stored.collection, tuple(terms), vector, question))
     return entries
 
 

@@ -99,7 +99,8 @@ def _replace_passages(connection: Connection, ingested: IngestedVersion, revisio
     statement = upsert(connection, passages)
     new = statement.excluded
     relearn = case((passages.c.search_hash != new.search_hash, new.added_revision), else_=passages.c.added_revision)
-    moved = {name: new[name] for name in ("version", "ordinal", "start_char", "end_char", "heading_path", "question")}
+    places = ("version", "ordinal", "start_char", "end_char", "heading_path", "sections", "question")
+    moved = {name: new[name] for name in places}
     statement = statement.on_conflict_do_update(
         index_elements=[passages.c.passage_id],
         set_=moved | {"search_hash": new.search_hash, "added_revision": relearn},

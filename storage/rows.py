@@ -10,7 +10,7 @@ from sqlalchemy import RowMapping
 
 from domain.access import AccessRole, ApiKey
 from domain.chat import Answer, AnswerPath, AnswerStatus, Citation, Conversation, Role, Sentence, StoredMessage
-from domain.documents import Document, DocumentStatus, DocumentVersion, Passage, StoredPassage
+from domain.documents import Document, DocumentStatus, DocumentVersion, Passage, Section, StoredPassage
 from domain.indexing import GenerationRecord
 from domain.jobs import Job, JobKind, JobStatus
 from domain.models import ModelRecord
@@ -54,6 +54,7 @@ def from_passage(passage: Passage, added_revision: int) -> dict[str, Any]:
         "end_char": passage.end_char,
         "text": passage.text,
         "heading_path": list(passage.heading_path),
+        "sections": [[part.start, part.end, list(part.heading_path)] for part in passage.sections],
         "question": passage.question,
         "search_hash": passage.search_hash,
         "added_revision": added_revision,
@@ -71,6 +72,7 @@ def to_passage(row: RowMapping) -> Passage:
         text=row["text"],
         heading_path=tuple(row["heading_path"]),
         question=row["question"],
+        sections=tuple(Section(start, end, tuple(path)) for start, end, path in row["sections"]),
     )
 
 

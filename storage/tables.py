@@ -114,6 +114,7 @@ passages = Table(
     Column("end_char", Integer, nullable=False),
     Column("text", Text, nullable=False),
     Column("heading_path", JSON, nullable=False),
+    Column("sections", JSON, nullable=False, server_default="[]"),  # [start, end, heading path] each, or none
     Column("question", Text),
     Column("search_hash", String, nullable=False, index=True),
     Column("added_revision", Integer, nullable=False, index=True),

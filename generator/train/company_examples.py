@@ -199,13 +199,15 @@ def _right_evidence(question: CompanyQuestion, rng: random.Random) -> Evidence |
     if question.passage is None:
         return None
     passage = question.passage.passage
-    spans = sentence_spans(passage.text)
-    right = [i for i, s in enumerate(spans) if says(s.of(passage.text), question.gold)]
-    if not right:
-        return None
-    first, last = max(0, right[0] - rng.randint(0, 1)), min(len(spans) - 1, right[-1] + rng.randint(0, 1))
-    return Evidence(passage.text[spans[first].start : spans[last].end], _heading(question.passage))
+    for part in passage.parts:
+        text = passage.text[part.start : part.end]
+        spans = sentence_spans(text)
+        right = [i for i, s in enumerate(spans) if says(s.of(text), question.gold)]
+        if right:
+            first, last = max(0, right[0] - rng.randint(0, 1)), min(len(spans) - 1, right[-1] + rng.randint(0, 1))
+            return Evidence(text[spans[first].start : spans[last].end], _heading(question.passage, part.start))
+    return None
 
 
-def _heading(stored: StoredPassage) -> str:
-    return heading_of(ScoredPassage(stored, 0.0, None, None))
+def _heading(stored: StoredPassage, place: int = 0) -> str:
+    return heading_of(ScoredPassage(stored, 0.0, None, None), place)

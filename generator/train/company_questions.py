@@ -62,17 +62,18 @@ def ask_passages(passages: Iterable[StoredPassage], rng: random.Random) -> list[
     headed: set[tuple[str, tuple[str, ...]]] = set()
     for stored in passages:
         passage = stored.passage
-        told = [text for text in sentences(passage.text) if not BARE_REPLY.match(text)]
-        if not told:
-            continue
         asked: list[tuple[str, str, tuple[str, ...]]] = []
-        if passage.question:
-            wordings = (passage.question, *(reword(passage.question, rng) for _ in range(_REWORDINGS)))
-            asked += [("faq", wording, enough(told)) for wording in wordings]
-        elif passage.heading_path and (passage.document_id, passage.heading_path) not in headed:
-            headed.add((passage.document_id, passage.heading_path))
-            asked.append(("heading", ask_about(passage.heading_path[-1], rng), enough(told)))
-        if not passage.question:
+        for part in passage.parts:
+            told = [text for text in sentences(passage.text[part.start : part.end]) if not BARE_REPLY.match(text)]
+            if not told:
+                continue
+            if passage.question:
+                wordings = (passage.question, *(reword(passage.question, rng) for _ in range(_REWORDINGS)))
+                asked += [("faq", wording, enough(told)) for wording in wordings]
+                continue
+            if part.heading_path and (passage.document_id, part.heading_path) not in headed:
+                headed.add((passage.document_id, part.heading_path))
+                asked.append(("heading", ask_about(part.heading_path[-1], rng), enough(told)))
             asked += [("sentence", question, (told[i],)) for question, i in _from_sentences(told, rng)]
         group = frozenset((group_of(passage),))
         found += [CompanyQuestion(kind, question, group, gold, stored) for kind, question, gold in asked]

@@ -18,6 +18,9 @@ _UNDERLINE = re.compile(r"\s*([=\-~])\1{2,}\s*")
 _COLUMN_GAP = re.compile(r"\t+|(?<=\S) {2,}")
 _MIN_WRAP_WIDTH = 45  # nobody wraps prose below this; shorter lines were broken on purpose
 _MAX_HEADING_WORDS = 10
+_MAX_QUESTION_WORDS = 25
+_MIN_PROSE_WORDS = 8
+_CLOSE_LEVEL = 3  # of a heading right above its text, below the ones that are set apart
 _LIST_OR_END = ".!?:;,…。！？；，"
 
 
@@ -34,6 +37,9 @@ def parse_text(data: bytes, source: str) -> ParsedDocument:
         level = _heading_level(paragraph, index)
         if level:
             builder.heading(paragraph.lines[0], level)
+        elif _stands_over(paragraph.lines):
+            builder.heading(paragraph.lines[0], _CLOSE_LEVEL)
+            add_lines(builder, paragraph.lines[1:])
         else:
             add_lines(builder, paragraph.lines)
     return builder.build(source, [builder.first_heading()])
@@ -77,6 +83,22 @@ def _heading_level(paragraph: _Paragraph, index: int) -> int:
     if paragraph.is_underlined or in_capitals or is_set_apart:
         return 1 if index == 0 else 2
     return 0
+
+
+def _stands_over(lines: Sequence[str]) -> bool:
+    """True when the first line is a heading right above its text, as in pages that were copied out of a browser."""
+    if len(lines) < 2 or (starts_item(lines[0]) and not lines[0].strip().endswith("?")):
+        return False
+    line, below = clean_inline(lines[0]), clean_inline(lines[1])
+    if not line or not below:
+        return False
+    words = line.split()
+    is_question = line.endswith("?") and len(words) <= _MAX_QUESTION_WORDS
+    is_phrase = line[-1:] not in _LIST_OR_END and len(words) <= _MAX_HEADING_WORDS
+    opens = line[:1].isupper() or line[:1].isdigit()
+    is_prose = below[:1].isupper() and len(below.split()) >= _MIN_PROSE_WORDS
+    was_wrapped = len(lines[0]) + 1 + len(below.split(maxsplit=1)[0]) > max(map(len, lines))
+    return opens and (is_question or is_phrase) and (is_prose or starts_item(lines[1])) and not was_wrapped
 
 
 def _unwrapped(lines: Sequence[str]) -> Iterator[tuple[BlockKind, str]]:

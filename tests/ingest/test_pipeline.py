@@ -15,6 +15,7 @@ from domain.errors import LeaseLost, ModelMissing, StorageBusy
 from domain.ids import sha256_hex
 from domain.jobs import JobKind, JobStatus
 from domain.protocols import Vectors
+from domain.windows import encode_windows, search_windows
 from ingest.pipeline import IngestPipeline
 from ingest.settings import IngestSettings
 from ingest.worker import JobContext
@@ -22,18 +23,21 @@ from tests.ingest.floor import Floor
 from tests.ingest.samples import scanned_pdf
 
 GUIDE = "# Returns\n\nYou can return it within 30 days.\n\n## Costs\n\nThe parcel is free of charge.\n"
-LONG = "# Manual\n\n" + "".join(f"## Part {n}\n\nPart {n} costs {n} euros.\n\n" for n in range(150))
+_PARTS = [
+    " ".join([f"Part {n} costs {n} euros.", *("It is sold by the piece." for _ in range(30))]) for n in range(150)
+]
+LONG = "# Manual\n\n" + "".join(f"## Part {n}\n\n{text}\n\n" for n, text in enumerate(_PARTS))
 
 
 def test_document_becomes_ready_with_passages_and_vectors(floor: Floor) -> None:
     document = floor.ingest("returns.md", GUIDE)
     passages = floor.documents.passages(document.document_id)
     version = floor.documents.version(document.document_id)
-    assert (document.status, document.title, document.passage_count) == (DocumentStatus.READY, "Returns", 2)
-    assert [p.heading for p in passages] == ["Returns", "Returns > Costs"]
+    assert (document.status, document.title, document.passage_count) == (DocumentStatus.READY, "Returns", 1)
+    assert [part.heading_path for part in passages[0].sections] == [("Returns",), ("Returns", "Costs")]
     assert all(version.text[p.start_char : p.end_char] == p.text for p in passages)
     stored = floor.vectors.get_many(floor.embedder.fingerprint, [p.search_hash for p in passages])
-    expected = floor.embedder.encode_documents([p.search_text for p in passages])
+    expected = encode_windows(floor.embedder, [search_windows(p) for p in passages])
     for passage, vector in zip(passages, expected, strict=True):
         assert np.allclose(stored[passage.search_hash], vector, atol=1e-3)
 
@@ -45,10 +49,11 @@ def test_faq_question_has_a_vector_of_its_own(floor: Floor) -> None:
 
 
 def test_edited_document_embeds_only_what_changed(floor: Floor) -> None:
-    first = floor.ingest("returns.md", GUIDE)
+    first = floor.ingest("manual.md", LONG)
     floor.embedder.texts.clear()
-    second = floor.ingest("returns.md", GUIDE.replace("free of charge", "5 euros"))
-    assert floor.embedder.texts == ["Returns > Costs\nThe parcel is 5 euros."]
+    second = floor.ingest("manual.md", LONG.replace("costs 7 euros", "costs 5 euros"))
+    assert len(floor.embedder.texts) < 10
+    assert all(text.startswith("Manual > Part 7\n") for text in floor.embedder.texts)
     assert (second.document_id, second.version) == (first.document_id, 2)
 
 
@@ -73,7 +78,7 @@ def test_failed_new_version_leaves_the_old_one_answering(floor: Floor) -> None:
     document = floor.ingest("returns.md", GUIDE)
     floor.ingest("returns.md", "***")
     assert floor.documents.get(document.document_id).status is DocumentStatus.FAILED
-    assert len(floor.documents.passages(document.document_id)) == 2
+    assert len(floor.documents.passages(document.document_id)) == 1
 
 
 def test_missing_model_fails_the_document_with_its_remedy(floor: Floor) -> None:
@@ -141,9 +146,10 @@ def test_killed_worker_is_replaced_and_leaves_exactly_one_set_of_passages(floor:
         assert time.monotonic() < deadline
         time.sleep(0.05)
     passages = floor.documents.passages(document.document_id)
-    assert [p.text for p in passages] == [f"Part {n} costs {n} euros." for n in range(150)]
+    assert [p.text for p in passages[1:]] == [f"Part {n}\n\n{_PARTS[n]}" for n in range(1, 150)]
     assert len({p.passage_id for p in passages}) == floor.documents.count_passages() == 150
-    assert len(floor.embedder.texts) == 150 - 64  # the killed worker's finished batch was kept
+    kept = [p for p in passages if not any(f"Part {p.ordinal}\n" in text for text in floor.embedder.texts)]
+    assert len(kept) == 64  # the killed worker's finished batch
     finished = floor.jobs.get(job.job_id)
     assert (finished.status, finished.attempts, finished.fence) == (JobStatus.SUCCEEDED, 2, 2)
     assert not floor.worker().run_once()

@@ -25,24 +25,58 @@ def test_sentences_are_gathered_up_to_the_target_and_stay_whole() -> None:
     assert [(p.ordinal, p.version) for p in passages] == [(0, 3), (1, 3)]
 
 
-def test_passage_never_crosses_a_heading() -> None:
+def _guide(words: int) -> DocumentBuilder:
     builder = DocumentBuilder()
     builder.heading("Returns", 1)
-    builder.add(BlockKind.PARAGRAPH, "Thirty days.")
+    builder.add(BlockKind.PARAGRAPH, _sentence(words, "days"))
     builder.heading("Costs", 2)
-    builder.add(BlockKind.PARAGRAPH, "Nothing.")
-    assert [(p.heading_path, p.text) for p in _split(builder)] == [
-        (("Returns",), "Thirty days."),
-        (("Returns", "Costs"), "Nothing."),
+    builder.add(BlockKind.PARAGRAPH, _sentence(words, "euros"))
+    return builder
+
+
+def test_short_sections_share_a_passage_and_keep_their_headings_apart() -> None:
+    (passage,) = _split(_guide(words=10))
+    assert passage.heading_path == ("Returns",)
+    assert passage.text == f"Returns\n\n{_sentence(10, 'days')}\n\nCosts\n\n{_sentence(10, 'euros')}"
+    shown = [(part.heading_path, passage.text[part.start : part.end]) for part in passage.sections]
+    assert shown == [(("Returns",), _sentence(10, "days")), (("Returns", "Costs"), _sentence(10, "euros"))]
+
+
+def test_sections_that_do_not_fit_together_stay_apart_each_with_its_heading() -> None:
+    first, second = _split(_guide(words=40))
+    assert (first.heading_path, second.heading_path) == (("Returns",), ("Returns", "Costs"))
+    assert second.text == f"Costs\n\n{_sentence(40, 'euros')}"
+    assert [second.text[part.start : part.end] for part in second.parts] == [_sentence(40, "euros")]
+
+
+def test_headings_count_towards_the_longest_passage() -> None:
+    builder = DocumentBuilder()
+    builder.heading("Everything on sending a parcel back to us", 1)
+    builder.add(BlockKind.PARAGRAPH, " ".join(_sentence(48, name) for name in "abcdefgh"))
+    passages = _split(builder, IngestSettings())
+    assert max(count_words(p.text) for p in passages) <= MAX_PASSAGE_WORDS
+    assert [bool(p.sections) for p in passages] == [True, False]
+
+
+def test_faq_entries_never_share_a_passage() -> None:
+    builder = DocumentBuilder()
+    for n in range(2):
+        builder.heading("Orders", 1)
+        builder.add(BlockKind.QUESTION, f"Question {n}?")
+        builder.add(BlockKind.ANSWER, f"Answer {n}.", question=f"Question {n}?")
+    assert [(p.question, p.text, p.sections) for p in _split(builder)] == [
+        ("Question 0?", "Answer 0.", ()),
+        ("Question 1?", "Answer 1.", ()),
     ]
 
 
-def test_equal_headings_in_a_row_stay_apart() -> None:
+def test_equal_headings_in_a_row_are_two_sections() -> None:
     builder = DocumentBuilder()
     for text in ("One.", "Two."):
         builder.heading("Note", 1)
         builder.add(BlockKind.PARAGRAPH, text)
-    assert [p.text for p in _split(builder)] == ["One.", "Two."]
+    (passage,) = _split(builder)
+    assert [passage.text[part.start : part.end] for part in passage.sections] == ["One.", "Two."]
 
 
 def test_heading_that_nothing_follows_is_kept_as_text() -> None:
@@ -51,7 +85,8 @@ def test_heading_that_nothing_follows_is_kept_as_text() -> None:
     builder.heading("Telephone 020 912", 2)
     builder.heading("Mail help@example", 2)
     passages = _split(builder)
-    assert [(p.heading_path, p.text) for p in passages] == [(("Contact",), "Telephone 020 912\n\nMail help@example")]
+    shown = [(part.heading_path, p.text[part.start : part.end]) for p in passages for part in p.parts]
+    assert shown == [(("Contact",), "Telephone 020 912\n\nMail help@example")]
 
 
 def test_paragraph_is_not_begun_where_it_would_not_fit() -> None:
@@ -118,7 +153,8 @@ def test_repeated_text_gets_ids_of_its_own_and_edits_above_change_none() -> None
             builder.add(BlockKind.PARAGRAPH, paragraph)
         return [p.passage_id for p in _split(builder)]
 
-    before, after = ids("One.", "Two.", "One."), ids("New.", "One.", "Two.", "One.")
+    one, two, new = (_sentence(50, name) for name in ("one", "two", "new"))
+    before, after = ids(one, two, one), ids(new, one, two, one)
     assert len(set(before)) == 3
     assert after[1:] == before
 

@@ -14,10 +14,11 @@ from domain.documents import Document, Passage, StoredPassage
 from domain.ids import passage_id, sha256_hex
 from domain.jobs import JobKind
 from domain.protocols import Embedder, Searcher
+from domain.windows import encode_windows, windows_by_hash
 from retriever.opening import OpenEmbedder
 from retriever.reindex import MeasureGolden, Reindexer
 from retriever.retriever import Retriever
-from retriever.segment import Segment, make_entries, vector_keys
+from retriever.segment import Segment, make_entries
 from retriever.settings import RetrieverSettings
 from storage.artifacts import ArtifactStore
 from storage.documents import DocumentStore
@@ -110,8 +111,8 @@ class KnowledgeBase:
         claimed = self.jobs.claim([JobKind.INGEST], "worker")
         assert claimed is not None
         passages = _passages(document, pieces, heading)
-        texts = {key: t for p in passages for key, t in zip(vector_keys(p), _fields(p), strict=True)}
-        rows = self.embedder.encode_documents(list(texts.values()))
+        texts = windows_by_hash(passages)
+        rows = encode_windows(self.embedder, list(texts.values()))
         return self.documents.complete_ingest(
             claimed.job_id,
             claimed.fence,
@@ -148,13 +149,9 @@ def stored(text: str, number: int = 0, collection: str = "shop", question: str |
 
 
 def segment_of(passages: Sequence[StoredPassage], embedder: Embedder, flat_limit: int = 200_000) -> Segment:
-    texts = {k: t for s in passages for k, t in zip(vector_keys(s.passage), _fields(s.passage), strict=True)}
-    vectors = dict(zip(texts, embedder.encode_documents(list(texts.values())), strict=True))
+    texts = windows_by_hash([one.passage for one in passages])
+    vectors = dict(zip(texts, encode_windows(embedder, list(texts.values())), strict=True))
     return Segment.build(make_entries(passages, vectors), embedder.dimension, flat_limit)
-
-
-def _fields(passage: Passage) -> tuple[str, ...]:
-    return (passage.search_text,) if passage.question is None else (passage.search_text, passage.question)
 
 
 def _passages(document: Document, pieces: Sequence[Entry], heading: str) -> list[Passage]:

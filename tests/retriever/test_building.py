@@ -6,8 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from domain.windows import encode_windows, windows_by_hash
 from retriever.building import SegmentBuilder
-from retriever.segment import IndexEntry, Segment, make_entries, vector_keys
+from retriever.segment import IndexEntry, Segment, make_entries
 from retriever.terms import extract_terms
 from tests.fakes import HashEmbedder
 from tests.retriever.knowledge import stored
@@ -26,11 +27,8 @@ def _entries(count: int) -> list[IndexEntry]:
         )
         for n in range(count)
     ]
-    texts = {}
-    for passage in (s.passage for s in passages):
-        fields = (passage.search_text, passage.question or "")
-        texts.update(dict(zip(vector_keys(passage), fields, strict=False)))
-    rows = EMBEDDER.encode_documents(list(texts.values()))
+    texts = windows_by_hash([one.passage for one in passages])
+    rows = encode_windows(EMBEDDER, list(texts.values()))
     entries = make_entries(passages, dict(zip(texts, rows, strict=True)))
     return sorted(entries, key=lambda entry: entry.passage_id)
 

@@ -45,7 +45,7 @@ def test_the_model_registry_is_added_to_a_database_in_use(first_schema: Engine) 
     assert (live.generation_id, live.revision) == ("g1", 7)
     assert ModelStore(first_schema).live().model_id == SHIPPED_MODEL_ID
     with reading(first_schema) as connection:
-        assert connection.execute(text("SELECT version_num FROM alembic_version")).scalars().all() == ["0003"]
+        assert connection.execute(text("SELECT version_num FROM alembic_version")).scalars().all() == ["0004"]
     first_schema.dispose()
 
 

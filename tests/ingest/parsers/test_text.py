@@ -72,3 +72,33 @@ def test_punctuation_alone_is_no_text(tmp_path: Path) -> None:
 def test_huge_single_line_is_read(tmp_path: Path) -> None:
     line = "The lamp costs 30. It is sold in 12 colours no. 7 included. " * 20_000
     assert len(parsed(tmp_path, "log.txt", line).text) == len(line) - 1
+
+
+PASTED = """How do I report a stolen parcel?
+Tell us within five days. We ask the carrier first and send a new parcel once the search has ended.
+
+Trade customers
+Companies with a trade account write to their own contact and receive a new invoice on the same day.
+
+Our address:
+Quayside 4 is where the showroom is, and the parcels leave from a warehouse on the edge of the town.
+
+Harbour Lights Ltd
+12 Quayside
+Port Ellery
+"""
+
+
+def test_a_line_right_above_its_text_is_a_heading(tmp_path: Path) -> None:
+    document = parsed(tmp_path, "parcels.txt", PASTED)
+    headings = [document.text[b.start : b.end] for b in document.blocks if b.kind is BlockKind.HEADING]
+    assert headings == ["How do I report a stolen parcel?", "Trade customers"]
+    assert document.blocks[1].heading_path == ("How do I report a stolen parcel?",)
+    assert document.title == "Parcels"
+
+
+def test_a_wrapped_first_line_is_no_heading(tmp_path: Path) -> None:
+    text = (
+        "Parcels that weigh more than thirty kilos travel with\nBorealis Freight and reach you in about six days.\n"
+    )
+    assert [b.kind for b in parsed(tmp_path, "a.txt", text).blocks] == [BlockKind.PARAGRAPH]

@@ -2,8 +2,9 @@
 
     python -m benchmarks.golden               the visible half, for everyday work
     python -m benchmarks.golden --set-aside   the other half, once at the end of a piece of work
+    python -m benchmarks.golden --languages   the same sixteen questions in seven languages
 
-Writes benchmarks/results/golden_HALF.json.
+Writes benchmarks/results/golden_SET.json.
 """
 
 from __future__ import annotations
@@ -16,12 +17,13 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections import defaultdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 _ROOT = Path(__file__).resolve().parent.parent
-_HALVES = {"visible": "queries.jsonl", "set_aside": "set_aside.jsonl"}
+_SETS = {"visible": "queries.jsonl", "set_aside": "set_aside.jsonl", "languages": "languages.jsonl"}
 
 
 def answerdesk(data_dir: Path, *arguments: str) -> Any:
@@ -34,14 +36,16 @@ def answerdesk(data_dir: Path, *arguments: str) -> Any:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--set-aside", action="store_true", help="measure the half that is set aside")
-    half = "set_aside" if parser.parse_args().set_aside else "visible"
+    chosen = parser.add_mutually_exclusive_group()
+    chosen.add_argument("--set-aside", dest="set", action="store_const", const="set_aside", help="the half set aside")
+    chosen.add_argument("--languages", dest="set", action="store_const", const="languages", help="other languages")
+    name = parser.parse_args().set or "visible"
     with tempfile.TemporaryDirectory() as folder:
         started = time.perf_counter()
         answerdesk(Path(folder), "ingest", str(_ROOT / "examples" / "shop"), "--collection", "shop", "--wait")
         ingest_seconds = time.perf_counter() - started
         reindex = answerdesk(Path(folder), "reindex")
-        report = answerdesk(Path(folder), "evaluate", str(_ROOT / "tests" / "golden" / _HALVES[half]), "--answers")
+        report = answerdesk(Path(folder), "evaluate", str(_ROOT / "tests" / "golden" / _SETS[name]), "--answers")
     result = {
         "measured_at": datetime.now(UTC).isoformat(timespec="seconds"),
         "machine": f"{os.cpu_count()} cores, Python {platform.python_version()}, {platform.machine()}",
@@ -49,10 +53,12 @@ def main() -> None:
         "passages": reindex["passages"],
         **report,
     }
-    path = _ROOT / "benchmarks" / "results" / f"golden_{half}.json"
+    path = _ROOT / "benchmarks" / "results" / f"golden_{name}.json"
     path.parent.mkdir(exist_ok=True)
     path.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
     _print(result)
+    if name == "languages":
+        _print_languages(result["answers"]["answers"])
     print(f"Written to {path.relative_to(_ROOT)}")
 
 
@@ -62,6 +68,21 @@ def _print(result: dict[str, Any]) -> None:
         print(f"{name:22} {figure['mean']:.3f}  ({figure['low']:.3f} to {figure['high']:.3f}, n={figure['n']})")
     print(f"{'paths':22} {answers['paths']}")
     print(f"{'seconds to answer':22} p50 {answers['latency_p50']:.2f}, p95 {answers['latency_p95']:.2f}")
+
+
+def _print_languages(answers: list[dict[str, Any]]) -> None:
+    """An id begins with its language."""
+    grouped: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    for answer in answers:
+        grouped[answer["id"].partition("-")[0]].append(answer)
+    for language, group in grouped.items():
+        asked = [answer for answer in group if answer["answerable"]]
+        answered = [answer for answer in asked if answer["answered"]]
+        refused = sum(not answer["answered"] for answer in group if not answer["answerable"])
+        print(
+            f"{language}  answered {len(answered)} of {len(asked)}, {sum(bool(a['facts']) for a in answered)} with the "
+            f"facts; refused {refused} of {len(group) - len(asked)}"
+        )
 
 
 if __name__ == "__main__":

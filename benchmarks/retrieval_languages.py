@@ -2,7 +2,7 @@
 
     python -m benchmarks.retrieval_languages [--data ../shared/data]
 
-Through the product's own segments, BM25 and fusion. Also: how many English questions are taken for another language.
+Through the product's own segments, BM25 and fusion; each passage is embedded as one text. Also: how many English questions are taken for another language.
 Writes benchmarks/results/retrieval_languages.json.
 """
 
@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from benchmarks._language_sets import LanguageSet, read_sets
 from domain.language import ENGLISH, language_of
@@ -28,7 +29,7 @@ from domain.protocols import Vectors
 from generator.metrics import bootstrap, compare
 from generator.train.sources import read_rows
 from retriever.embedder import MiniLMEmbedder
-from retriever.ensemble import EnsembleEmbedder, LoadableEmbedder, Member
+from retriever.ensemble import EnsembleEmbedder, LoadableEmbedder, Member, are_abroad
 from retriever.segment import IndexEntry
 from retriever.settings import RetrieverSettings
 from retriever.snapshot import Query, Snapshot
@@ -106,26 +107,36 @@ def _measure(one: LanguageSet, systems: Mapping[str, EnsembleEmbedder]) -> dict[
     weights = {"fused": RetrieverSettings().dense_weight, "meaning_only": 1.0}
     found: dict[str, Any] = {"passages": len(one.passages), "questions": len(one.questions)}
     for mode, dense_weight in weights.items():
-        hits = {name: _hits(one, embedder, dense_weight) for name, embedder in systems.items()}
+        hits = {name: _hits(one, embedder, dense_weight, name == "by_language") for name, embedder in systems.items()}
         each = [str(n) for n in range(len(one.questions))]
         found[mode] = {name: asdict(bootstrap(values)) for name, values in hits.items()}
         found[mode]["by_language_against_fixed"] = asdict(compare(hits["by_language"], hits["fixed"], each).difference)
     return found
 
 
-def _hits(one: LanguageSet, embedder: EnsembleEmbedder, dense_weight: float) -> list[float]:
+def _hits(one: LanguageSet, embedder: EnsembleEmbedder, dense_weight: float, by_language: bool) -> list[float]:
     """1.0 for each question with an answering passage among the first five."""
     names = [f"{n:06}" for n in range(len(one.passages))]
     vectors = embedder.encode_documents(one.passages)
     terms = extract_terms(one.passages)
     entries = [IndexEntry(*row, None) for row in zip(names, names, map(tuple, terms), vectors, strict=True)]
     snapshot = Snapshot(0, embedder.dimension).advance(1, entries, ())
-    queries = zip(embedder.encode_queries(one.questions), extract_terms(one.questions), one.answers, strict=True)
-    return [
-        float(any(int(hit.passage_id) in answers for hit in ranked[:_K]))
-        for vector, terms_asked, answers in queries
-        for ranked in [snapshot.search(Query(vector, terms_asked, None), RetrieverSettings().candidates, dense_weight)]
-    ]
+    candidates = RetrieverSettings().candidates
+
+    def search(vector: NDArray[np.float32], question: str) -> list[int]:
+        query = Query(vector, extract_terms([question])[0], None)
+        return [int(hit.passage_id) for hit in snapshot.search(query, candidates, dense_weight)[:_K]]
+
+    hits = []
+    for question, vector, answers in zip(
+        one.questions, embedder.encode_queries(one.questions), one.answers, strict=True
+    ):
+        ranked = search(vector, question)
+        found = [one.passages[place] for place in ranked]
+        if by_language and are_abroad(found) and not _is_foreign(question):  # as ``Retriever.search`` does
+            ranked = search(embedder.encode_queries_abroad([question])[0], question)
+        hits.append(float(bool(answers & set(ranked))))
+    return hits
 
 
 def _misrouted(data: Path) -> dict[str, Any]:

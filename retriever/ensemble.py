@@ -9,7 +9,7 @@ import math
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +24,18 @@ _SHARE_ABROAD = 0.2
 
 class LoadableEmbedder(Embedder, Protocol):
     def load(self) -> None: ...
+
+
+@runtime_checkable
+class Abroad(Protocol):
+    """What an embedder may offer besides: a query weighed for documents in another language than English."""
+
+    def encode_queries_abroad(self, texts: Sequence[str]) -> Vectors: ...
+
+
+def are_abroad(documents: Sequence[str]) -> bool:
+    """True when most of what a query found is in another language than English."""
+    return 2 * sum(language_of(text) not in (None, ENGLISH) for text in documents) > len(documents)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +81,12 @@ class EnsembleEmbedder:
 
     def encode_queries(self, texts: Sequence[str]) -> Vectors:
         """As ``encode_documents``; a query in another language than English is weighed anew, see the class."""
-        scales = np.array([self._shares(text) for text in texts]).reshape(-1, len(self._members)) / self._roots
-        return self._join([member.embedder.encode_queries(texts) for member in self._members], scales)
+        are_abroad = [language_of(text) not in (None, ENGLISH) for text in texts]
+        return self._encode_queries(texts, are_abroad)
+
+    def encode_queries_abroad(self, texts: Sequence[str]) -> Vectors:
+        """As ``encode_queries`` does with another language, whatever language these are in."""
+        return self._encode_queries(texts, [True] * len(texts))
 
     def encode_documents(self, texts: Sequence[str]) -> Vectors:
         """The members run beside each other, so that none of them keeps a core idle."""
@@ -83,10 +99,14 @@ class EnsembleEmbedder:
     def _roots(self) -> NDArray[np.float64]:
         return np.sqrt([member.weight for member in self._members])
 
-    def _shares(self, query: str) -> list[float]:
-        """Of each member in the cosines of this query; they add up to 1."""
+    def _encode_queries(self, texts: Sequence[str], are_abroad: Sequence[bool]) -> Vectors:
+        shares = np.array([self._shares(abroad) for abroad in are_abroad]).reshape(-1, len(self._members))
+        return self._join([member.embedder.encode_queries(texts) for member in self._members], shares / self._roots)
+
+    def _shares(self, abroad: bool) -> list[float]:
+        """Of each member in the cosines of a query; they add up to 1."""
         first, *others = [member.weight for member in self._members]
-        if not others or language_of(query) in (None, ENGLISH):
+        if not others or not abroad:
             return [first, *others]
         return [_SHARE_ABROAD, *((1 - _SHARE_ABROAD) * weight / sum(others) for weight in others)]
 

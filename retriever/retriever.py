@@ -4,19 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+import numpy as np
+from numpy.typing import NDArray
+
 from domain.documents import ScoredPassage
 from domain.errors import QuestionInvalid
+from domain.language import ENGLISH, language_of
 from domain.protocols import Embedder, Facts, SearchResult
 from domain.text import normalise
 from retriever.correction import Lexicon, QueryCorrector
+from retriever.ensemble import Abroad, are_abroad
 from retriever.live_index import LiveIndex
-from retriever.opening import GenerationOpener, GenerationPointer, OpenEmbedder
+from retriever.opening import GenerationOpener, GenerationPointer, OpenEmbedder, SearchPair
 from retriever.settings import RetrieverSettings
 from retriever.snapshot import Hit, Query, Snapshot
 from retriever.terms import extract_terms
 from storage.artifacts import ArtifactStore
 from storage.documents import DocumentStore
 from storage.vectors import VectorStore
+
+Vector = NDArray[np.float32]  # (dimension,)
 
 
 class Retriever:
@@ -59,12 +66,21 @@ class Retriever:
         """
         text = self._validated(query)
         pair = self._live.current()
-        snapshot = pair.snapshot
         if self._corrector is not None:
-            text = self._corrector.correct(text, snapshot)
-        vector = pair.embedder.encode_queries([text])[0]
+            text = self._corrector.correct(text, pair.snapshot)
+        result = self._search(text, top_k, collection, pair, _encode)
+        found = [hit.passage.text for hit in result.passages]
+        if are_abroad(found) and language_of(text) in (None, ENGLISH):  # the query was weighed for English documents
+            result = self._search(text, top_k, collection, pair, _encode_abroad)
+        return result
+
+    def _search(
+        self, text: str, top_k: int, collection: str | None, pair: SearchPair, encode: Callable[[Embedder, str], Vector]
+    ) -> SearchResult:
+        snapshot = pair.snapshot
+        vector = encode(pair.embedder, text)
         # Callers compare it with texts of their own, which they embed with the configured embedder.
-        query_vector = vector if pair.embedder is self._embedder else self._embedder.encode_queries([text])[0]
+        query_vector = vector if pair.embedder is self._embedder else encode(self._embedder, text)
         if snapshot.passage_count == 0:
             return SearchResult((), snapshot.generation_id, query_vector)
         candidates = max(self._settings.candidates, 2 * top_k)
@@ -135,6 +151,18 @@ class Retriever:
                         )
                     )
         return tuple(found[:top_k])
+
+
+def _encode(embedder: Embedder, text: str) -> Vector:
+    return np.asarray(embedder.encode_queries([text])[0])
+
+
+def _encode_abroad(embedder: Embedder, text: str) -> Vector:
+    return (
+        np.asarray(embedder.encode_queries_abroad([text])[0])
+        if isinstance(embedder, Abroad)
+        else _encode(embedder, text)
+    )
 
 
 def _degradation(snapshot: Snapshot) -> str | None:

@@ -67,3 +67,12 @@ def test_loading_loads_every_member() -> None:
 def test_weights_that_do_not_add_up_are_refused() -> None:
     with pytest.raises(ValueError, match="add up to 1"):
         EnsembleEmbedder([Member(_Loadable(), 0.7), Member(_Loadable(), 0.4)])
+
+
+def test_english_query_may_be_weighed_for_documents_in_another_language() -> None:
+    ensemble = EnsembleEmbedder([Member(_Loadable(16), 0.65), Member(_Loadable(48), 0.35)])
+    small, large = _Loadable(16), _Loadable(48)
+    joined = ensemble.encode_queries_abroad(["return the kettle"]) @ ensemble.encode_documents(_TEXTS).T
+    apart = [one.encode_queries(["return the kettle"]) @ one.encode_documents(_TEXTS).T for one in (small, large)]
+    np.testing.assert_allclose(joined, 0.2 * apart[0] + 0.8 * apart[1], atol=1e-6)
+    assert ensemble.encode_queries_abroad([]).shape == (0, 64)

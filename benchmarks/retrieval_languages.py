@@ -2,9 +2,8 @@
 
     python -m benchmarks.retrieval_languages [--data ../shared/data]
 
-Through the product's own segments, BM25 and fusion; each passage is embedded as one text. Also: how many English questions
-are taken for another language.
-Writes benchmarks/results/retrieval_languages.json.
+Through the product's own segments, BM25 and fusion; each passage is embedded as one text. Also: how many
+English questions are taken for another language. Writes benchmarks/results/retrieval_languages.json.
 """
 
 from __future__ import annotations

@@ -119,7 +119,8 @@ def _features(
     cosines = found.cosines or (0.0,)
     expected = expected_types(question)
     shares = list(covers.values()) if covers is not None else [_UNKNOWN_COVER]
-    holds = any(holds_type(expected, sentence.text) for sentence in found.sentences[:_TOP])
+    # Amounts and times are recognised in English only.
+    holds = covers is None or any(holds_type(expected, sentence.text) for sentence in found.sentences[:_TOP])
     return Features(
         sentence=best.log_odds if best else NOTHING,
         margin=best.log_odds - max(others, default=NOTHING) if best else 0.0,

@@ -143,3 +143,11 @@ def test_question_in_another_language_is_judged_by_its_meaning_not_by_its_words(
     assert part["in_english"] is False
     assert part["confidence"]["uncovered"] == []
     assert part["confidence"]["least_cover"] > 0
+
+
+def test_kind_of_answer_is_not_missed_in_a_language_whose_amounts_are_not_read() -> None:
+    events, _, _ = _turn("How much is the return of tea?", _stored("tea", CHINESE))
+    finished = events[-1]
+    assert isinstance(finished, TurnFinished)
+    (part,) = json.loads(json.dumps(finished.receipt))["parts"]
+    assert part["confidence"]["holds_answer_type"] == 0

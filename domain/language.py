@@ -14,7 +14,7 @@ ENGLISH = "en"
 # The Latin-script languages that the multilingual embedder knows, and neighbours of theirs that would pass for them.
 _LATIN_LANGUAGES = ("en", "es", "fr", "de", "it", "pt", "nl", "pl", "tr", "sv", "da", "fi", "cs", "hu", "ro")
 _SURE = 0.6  # of the model's probability, which it calibrates for the text's length
-_MAX_CHARS = 600
+_MAX_CHARS = 240  # enough to tell, a fifth of a millisecond
 _HAN = "\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
 _KANA = re.compile("[\u3041-\u3096\u30a1-\u30fa\uff66-\uff9d]")
 _LATIN = re.compile("[a-zA-Z\u00c0-\u024f\u1e00-\u1eff]")

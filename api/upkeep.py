@@ -15,7 +15,8 @@ from storage.jobs import JobStore
 logger = logging.getLogger(__name__)
 
 USUAL = {"full": False, "promote": True}  # the payload of a re-index that nobody gave options for
-_AFTER_FAILURE = timedelta(hours=1)  # a rebuild that failed would most likely fail again at once
+_HOUR = timedelta(hours=1)
+_MOST_AN_HOUR = 6
 
 
 def local_now() -> datetime:
@@ -37,10 +38,12 @@ def due(now: datetime, at: time) -> date | None:
 
 
 def request_rebuild(jobs: JobStore) -> None:
-    """Queue a re-index unless one is queued, running, or has failed within the last hour."""
-    for newest in jobs.list_jobs(JobKind.REINDEX, limit=1):
-        if newest.status is JobStatus.FAILED and datetime.now(UTC) - newest.updated_at < _AFTER_FAILURE:
-            return
+    """Queue a re-index unless one is queued or running, the last one failed just now, or there were enough this hour:
+    on a machine that does not see the others' generations every new one would look damaged."""
+    now = datetime.now(UTC)
+    recent = [job for job in jobs.list_jobs(JobKind.REINDEX, limit=_MOST_AN_HOUR) if now - job.updated_at < _HOUR]
+    if len(recent) == _MOST_AN_HOUR or (recent and recent[0].status is JobStatus.FAILED):
+        return
     with suppress(AlreadyRunning):
         job = jobs.enqueue(JobKind.REINDEX, USUAL, singleton=True)
         logger.info("The index needs a rebuild; it is queued", extra={"job_id": job.job_id})

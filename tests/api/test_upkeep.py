@@ -206,6 +206,15 @@ def test_rebuild_that_failed_is_not_tried_again_at_once(desk: Desk) -> None:
     assert desk.services.jobs.count_queued() == 0
 
 
+def test_index_that_always_looks_damaged_is_not_rebuilt_without_end(desk: Desk) -> None:
+    queued = 0
+    for _ in range(20):
+        request_rebuild(desk.services.jobs)
+        queued += desk.services.jobs.count_queued()
+        desk.work()
+    assert queued == 6
+
+
 def test_killed_reindex_does_not_refuse_the_next_one_for_ever(desk: Desk) -> None:
     jobs = desk.services.jobs
     job_id = jobs.enqueue(JobKind.REINDEX, USUAL, singleton=True).job_id

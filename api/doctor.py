@@ -13,6 +13,7 @@ from api.bootstrap import Services
 from domain.errors import AnswerdeskError
 from domain.jobs import JobKind, JobStatus
 from generator.language_model import explain_ungrounded
+from retriever.dense import DenseIndex
 from storage.engine import sqlite_has_wal_fix
 
 _LOW_DISK_BYTES = 2 * 1024**3
@@ -93,6 +94,9 @@ def _index(services: Services) -> Iterator[Finding]:
     problem = facts.get("degraded") or facts.get("stale")
     summary = ", ".join(f"{name} {value}" for name, value in facts.items() if name not in _WORDS and value is not None)
     yield Finding("warning" if problem else "ok", "index", f"{problem} {summary}" if problem else summary)
+    passages = facts["passages"]
+    assert isinstance(passages, int)
+    yield Finding("ok", "index kind", DenseIndex.explain(passages))
 
 
 def _nightly(services: Services) -> Iterator[Finding]:

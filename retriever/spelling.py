@@ -38,7 +38,9 @@ class SpellingIndex:
         if not held:
             return []
         shared = np.bincount(np.concatenate(held), minlength=len(self._terms))
-        best = np.argsort(-shared, kind="stable")[:_CANDIDATES]
+        least = np.partition(shared, -_CANDIDATES)[-_CANDIDATES] if len(shared) > _CANDIDATES else 0
+        near = np.flatnonzero(shared >= max(1, least))
+        best = near[np.argsort(-shared[near], kind="stable")[:_CANDIDATES]]
         allowed = 2 if len(term) >= _TWO_EDITS_FROM else 1
         ranked = sorted((edit_distance(term, self._terms[number]), -int(shared[number]), number) for number in best)
         return [self._terms[number] for distance, _, number in ranked if distance <= allowed]

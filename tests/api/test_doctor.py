@@ -27,3 +27,10 @@ def test_promoted_model_that_was_damaged_is_a_warning_with_the_file_and_what_ans
     assert level == "warning"
     assert "tokenizer.json" in text
     assert f"{SHIPPED_MODEL_ID} answers instead of {model_id}" in text
+
+
+def test_choice_of_the_index_is_explained(open_desk: OpenDesk) -> None:
+    findings = examine(open_desk(language_model=ScriptedLanguageModel([])).services)
+    [finding] = [finding.finding for finding in findings if finding.check == "index kind"]
+    assert finding.startswith("exact: 0 vectors")
+    assert "10000" in finding

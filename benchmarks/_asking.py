@@ -147,9 +147,9 @@ class Examiner:
         announced = next(event.passage_ids for event in events if isinstance(event, PassagesFound))
         if announced:
             return self._fetch(announced)
-        generator, search = self._services.settings.generator, self._services.retriever.search
+        generator, searcher = self._services.settings.generator, self._services.retriever
         planned = plan_searches(turn.query.question, turn.query.history, generator.max_question_chars)
-        found = [search(plan.query, generator.passages, COLLECTION).passages for plan in planned]
+        found = [plan.run(searcher, generator.passages, COLLECTION).passages for plan in planned]
         return [hit.passage for hit in interleave(found)]
 
     def _fetch(self, ids: Sequence[str]) -> list[Passage]:

@@ -47,9 +47,19 @@ class SearchResult:
     query_vector: NDArray[np.float32]
 
 
+@dataclass(frozen=True, slots=True)
+class SearchContext:
+    """What a query is about when it does not say so itself. Of every score, ``share`` (0..1) is that of ``text``."""
+
+    text: str
+    share: float
+
+
 class Searcher(Protocol):
-    def search(self, query: str, top_k: int, collection: str | None = None) -> SearchResult:
-        """The best ``top_k`` live passages of the collection (None: of all).
+    def search(
+        self, query: str, top_k: int, collection: str | None = None, context: SearchContext | None = None
+    ) -> SearchResult:
+        """The best ``top_k`` live passages of the collection (None: of all) for the query, seen in its context.
 
         Raises:
             QuestionInvalid: empty or over-long query.

@@ -22,7 +22,7 @@ from generator.phrases import Courtesy, not_found
 from generator.questions import validate
 from generator.refusal import RefusalModel
 from generator.scope import OutOfScope, out_of_scope
-from generator.search_plan import interleave, plan_searches
+from generator.search_plan import PlannedSearch, interleave, plan_searches
 from generator.settings import GeneratorSettings
 from generator.turn import Turn
 
@@ -116,15 +116,15 @@ class Agent:
         """Retrieve for each part of the message and judge what was found."""
         planned = plan_searches(question, history, self._settings.max_question_chars)
         with turn.timed("retrieve"):
-            results = self._search([one.query for one in planned], collection)
+            results = self._search(planned, collection)
             return [
                 self._ladder.prepare(one, result, turn.asked_in) for one, result in zip(planned, results, strict=True)
             ]
 
-    def _search(self, queries: Sequence[str], collection: str | None) -> list[SearchResult]:
+    def _search(self, planned: Sequence[PlannedSearch], collection: str | None) -> list[SearchResult]:
         """All from one generation: if another was promoted between two of the searches, they are done again."""
         while True:
-            results = [self._searcher.search(query, self._settings.passages, collection) for query in queries]
+            results = [one.run(self._searcher, self._settings.passages, collection) for one in planned]
             if len({result.generation for result in results}) <= 1:
                 return results
 

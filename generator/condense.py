@@ -13,6 +13,8 @@ from domain.chat import ChatMessage, Role
 from generator.wording import content_words, leading_words
 
 _MAX_CARRIED_WORDS = 40
+_MESSAGES = 4
+_MAX_TOLD_WORDS = 60
 _FRAGMENT = 2  # content words: up to so many that are no whole question (``for business customers?``) name no matter
 _NEXT_TO_NOTHING = 2  # content words
 _POINTING = 6  # content words: a longer question with "it" usually says itself what "it" is
@@ -68,6 +70,11 @@ def condense(question: str, history: Sequence[ChatMessage]) -> str:
     return " ".join(part for part in (*carried, question.strip()) if part)
 
 
+def conversation(history: Sequence[ChatMessage]) -> str:
+    """The last two exchanges, the beginning of each message."""
+    return " ".join(_shorten(_MARKS.sub("", m.content), _MAX_TOLD_WORDS) for m in history[-_MESSAGES:])
+
+
 def join_part(part: str, before: str) -> str:
     """The second question of a message, with the one ``before`` it only where it points back or says next to nothing.
 
@@ -81,5 +88,5 @@ def _last(history: Sequence[ChatMessage], role: Role) -> str | None:
     return next((m.content for m in reversed(history) if m.role is role and m.content.strip()), None)
 
 
-def _shorten(text: str) -> str:
-    return " ".join(text.split()[:_MAX_CARRIED_WORDS])
+def _shorten(text: str, words: int = _MAX_CARRIED_WORDS) -> str:
+    return " ".join(text.split()[:words])

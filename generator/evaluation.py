@@ -150,7 +150,7 @@ def evaluate_retrieval(
     for query in queries:
         if query.answerable:
             planned = plan_searches(query.question, query.history, _MAX_QUERY_CHARS)
-            found = interleave([searcher.search(s.query, top_k, query.collection).passages for s in planned])[:top_k]
+            found = interleave([s.run(searcher, top_k, query.collection).passages for s in planned])[:top_k]
             quotes = [piece.quote for piece in query.evidence]
             rankings.append([is_relevant(hit.passage.text, quotes) for hit in found])
     return {name: bootstrap([figure(ranking) for ranking in rankings]) for name, figure in measures.items()}

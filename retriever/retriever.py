@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,7 +11,7 @@ from numpy.typing import NDArray
 from domain.documents import ScoredPassage
 from domain.errors import QuestionInvalid
 from domain.language import ENGLISH, language_of
-from domain.protocols import Embedder, Facts, SearchResult
+from domain.protocols import Embedder, Facts, SearchContext, SearchResult
 from domain.text import normalise
 from retriever.correction import Lexicon, QueryCorrector
 from retriever.ensemble import Abroad, are_abroad
@@ -24,6 +25,33 @@ from storage.documents import DocumentStore
 from storage.vectors import VectorStore
 
 Vector = NDArray[np.float32]  # (dimension,)
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """``abroad``: the documents found so far are not in English."""
+
+    text: str
+    collection: str | None
+    context: SearchContext | None
+    abroad: bool = False
+
+    def encode(self, embedder: Embedder) -> Vector:
+        """The text's vector, or its weighted mean with that of the context. A cosine with the mean is the mean of the
+        cosines, so it is not brought to unit length again."""
+        encode = embedder.encode_queries
+        if self.abroad and isinstance(embedder, Abroad):
+            encode = embedder.encode_queries_abroad
+        if self.context is None:
+            return np.asarray(encode([self.text])[0])
+        own, around = encode([self.text, self.context.text])
+        return np.asarray((1.0 - self.context.share) * own + self.context.share * around, dtype=np.float32)
+
+    def query(self, vector: Vector) -> Query:
+        if self.context is None:
+            return Query(vector, extract_terms([self.text])[0], self.collection)
+        terms, around = extract_terms([self.text, self.context.text])
+        return Query(vector, terms, self.collection, around, self.context.share)
 
 
 class Retriever:
@@ -58,8 +86,10 @@ class Retriever:
         if self._corrector is not None:
             self._corrector.load()
 
-    def search(self, query: str, top_k: int, collection: str | None = None) -> SearchResult:
-        """The best ``top_k`` live passages of the collection (None: of all).
+    def search(
+        self, query: str, top_k: int, collection: str | None = None, context: SearchContext | None = None
+    ) -> SearchResult:
+        """The best ``top_k`` live passages of the collection (None: of all) for the query, seen in its context.
 
         Raises:
             QuestionInvalid: empty or over-long query.
@@ -68,26 +98,23 @@ class Retriever:
         pair = self._live.current()
         if self._corrector is not None:
             text = self._corrector.correct(text, pair.snapshot)
-        result = self._search(text, top_k, collection, pair, _encode)
+        asked = _Asked(text, collection, context)
+        result = self._search(asked, top_k, pair)
         found = [hit.passage.text for hit in result.passages]
         if are_abroad(found) and language_of(text) in (None, ENGLISH):  # the query was weighed for English documents
-            result = self._search(text, top_k, collection, pair, _encode_abroad)
+            result = self._search(replace(asked, abroad=True), top_k, pair)
         return result
 
-    def _search(
-        self, text: str, top_k: int, collection: str | None, pair: SearchPair, encode: Callable[[Embedder, str], Vector]
-    ) -> SearchResult:
+    def _search(self, asked: _Asked, top_k: int, pair: SearchPair) -> SearchResult:
         snapshot = pair.snapshot
-        vector = encode(pair.embedder, text)
+        vector = asked.encode(pair.embedder)
         # Callers compare it with texts of their own, which they embed with the configured embedder.
-        query_vector = vector if pair.embedder is self._embedder else encode(self._embedder, text)
+        query_vector = vector if pair.embedder is self._embedder else asked.encode(self._embedder)
         if snapshot.passage_count == 0:
             return SearchResult((), snapshot.generation_id, query_vector)
         candidates = max(self._settings.candidates, 2 * top_k)
-        hits = snapshot.search(
-            Query(vector, extract_terms([text])[0], collection), candidates, self._settings.dense_weight
-        )
-        return SearchResult(self._fetch(hits, top_k, collection), snapshot.generation_id, query_vector)
+        hits = snapshot.search(asked.query(vector), candidates, self._settings.dense_weight)
+        return SearchResult(self._fetch(hits, top_k, asked.collection), snapshot.generation_id, query_vector)
 
     def needs_reindex(self) -> bool:
         """True when the index is not what it should be: no usable generation, one that is stale, a delta grown large.
@@ -151,18 +178,6 @@ class Retriever:
                         )
                     )
         return tuple(found[:top_k])
-
-
-def _encode(embedder: Embedder, text: str) -> Vector:
-    return np.asarray(embedder.encode_queries([text])[0])
-
-
-def _encode_abroad(embedder: Embedder, text: str) -> Vector:
-    return (
-        np.asarray(embedder.encode_queries_abroad([text])[0])
-        if isinstance(embedder, Abroad)
-        else _encode(embedder, text)
-    )
 
 
 def _degradation(snapshot: Snapshot) -> str | None:

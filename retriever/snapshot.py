@@ -36,11 +36,14 @@ class Hit:
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """``vector``: (dimension,) float32, L2-normalised. ``terms`` in order, repeats kept."""
+    """``vector``: (dimension,) float32, whose products with unit vectors are similarities of at most 1. ``terms`` in
+    order, repeats kept; those of the context have ``context_share`` (0..1) of the lexical score."""
 
     vector: NDArray[np.float32]
     terms: Sequence[str]
     collection: str | None
+    context_terms: Sequence[str] = ()
+    context_share: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +121,7 @@ class Snapshot:
 
     def search(self, query: Query, candidates: int, dense_weight: float) -> list[Hit]:
         """Live passages of the collection, best first: the ``candidates`` best of each half of each segment."""
-        weights, ceiling = self._weigh(query.terms)
+        weights, ceiling = self._weigh_in_context(query)
         # A query of stop words only has nothing to match by its words: its meaning alone is judged.
         dense_share = dense_weight if ceiling > 0 else 1.0
         hits: list[Hit] = []
@@ -137,6 +140,19 @@ class Snapshot:
 
     def _parts(self) -> list[LiveSegment]:
         return [part for part in (self.base, *self.delta) if part is not None and len(part.segment) > 0]
+
+    def _weigh_in_context(self, query: Query) -> tuple[dict[str, float], float]:
+        """As ``_weigh``. The context is brought to the ceiling of the query's own terms; where one of the two says
+        nothing that could be matched, the other is all there is."""
+        weights, ceiling = self._weigh(query.terms)
+        around, context_ceiling = self._weigh(query.context_terms)
+        if ceiling <= 0 or context_ceiling <= 0:
+            return (weights, ceiling) if ceiling > 0 else (around, context_ceiling)
+        own, share = 1.0 - query.context_share, query.context_share * ceiling / context_ceiling
+        mixed = {term: own * weight for term, weight in weights.items()}
+        for term, weight in around.items():
+            mixed[term] = mixed.get(term, 0.0) + share * weight
+        return mixed, ceiling
 
     def _weigh(self, terms: Sequence[str]) -> tuple[dict[str, float], float]:
         """Term weights of the query, and the score of a passage saturated with every term (the ceiling).

@@ -22,7 +22,7 @@ from domain.chat import (
 from domain.documents import Passage, ScoredPassage, StoredPassage
 from domain.errors import QuestionInvalid
 from domain.ids import sha256_hex
-from domain.protocols import LanguageModel, SearchResult
+from domain.protocols import LanguageModel, SearchContext, SearchResult
 from domain.text import words
 from generator.agent import Agent
 from generator.phrases import Courtesy, phrase
@@ -58,9 +58,13 @@ class WordSearcher:
         self._passages = passages
         self._embedder = HashEmbedder(2048)
         self.queries: list[str] = []
+        self.contexts: list[SearchContext | None] = []
 
-    def search(self, query: str, top_k: int, collection: str | None = None) -> SearchResult:
+    def search(
+        self, query: str, top_k: int, collection: str | None = None, context: SearchContext | None = None
+    ) -> SearchResult:
         self.queries.append(query)
+        self.contexts.append(context)
         vector = self._embedder.encode_queries([query])[0]
         hits = []
         for stored in self._passages:
@@ -253,10 +257,19 @@ def test_follow_up_is_searched_with_what_it_follows() -> None:
     history = [ChatMessage(Role.USER, "can I return a lamp"), ChatMessage(Role.ASSISTANT, "Yes, you can. [1]")]
     list(agent.answer("and if I painted it?", history))
     list(agent.answer("What are the opening hours of your showroom on Saturday evening?", history))
-    assert searcher.queries[0].startswith("can I return a lamp")
-    assert searcher.queries[0].endswith("and if I painted it?")
-    assert "[1]" not in searcher.queries[0]
-    assert searcher.queries[1] == "What are the opening hours of your showroom on Saturday evening?"
+    assert searcher.queries[0] == "and if I painted it?"
+    follow_up, question = searcher.contexts
+    assert follow_up is not None
+    assert question is not None
+    assert follow_up.text == "can I return a lamp Yes, you can. and if I painted it?"
+    assert follow_up.share > 0.5 > question.share > 0
+
+
+def test_opening_question_has_no_context() -> None:
+    searcher = WordSearcher()
+    agent, _ = _agent(searcher=searcher)
+    list(agent.answer("can I return a lamp"))
+    assert searcher.contexts == [None]
 
 
 @pytest.mark.parametrize("question", ["", "  \n", "?!", "12 34", "x" * 4001, "\x00"])
@@ -360,8 +373,10 @@ def test_number_in_brackets_of_a_document_is_no_citation_mark() -> None:
 class PromotedMeanwhile(WordSearcher):
     """Another generation is promoted after the first search."""
 
-    def search(self, query: str, top_k: int, collection: str | None = None) -> SearchResult:
-        result = super().search(query, top_k, collection)
+    def search(
+        self, query: str, top_k: int, collection: str | None = None, context: SearchContext | None = None
+    ) -> SearchResult:
+        result = super().search(query, top_k, collection, context)
         return replace(result, generation="gen-1" if len(self.queries) == 1 else "gen-2")
 
 

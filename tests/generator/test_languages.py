@@ -10,7 +10,7 @@ import pytest
 from domain.chat import Answer, AnswerPath, AnswerStatus, ChatMessage, Role, SentenceVerified, TurnEvent, TurnFinished
 from domain.documents import Passage, ScoredPassage, StoredPassage
 from domain.ids import sha256_hex
-from domain.protocols import SearchResult
+from domain.protocols import SearchContext, SearchResult
 from generator.agent import Agent
 from generator.phrases import Courtesy, not_found, notice, phrase
 from generator.refusal import RefusalModel
@@ -33,7 +33,9 @@ class _Searcher:
     def __init__(self, *passages: StoredPassage) -> None:
         self._hits = tuple(ScoredPassage(stored, 0.8, 0.8, None, None) for stored in passages)
 
-    def search(self, query: str, top_k: int, collection: str | None = None) -> SearchResult:
+    def search(
+        self, query: str, top_k: int, collection: str | None = None, context: SearchContext | None = None
+    ) -> SearchResult:
         return SearchResult(self._hits[:top_k], "gen-1", HashEmbedder(256).encode_queries([query])[0])
 
 

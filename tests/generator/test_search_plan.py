@@ -19,6 +19,8 @@ def test_follow_up_is_searched_for_with_what_it_follows() -> None:
     (search,) = plan_searches("and how long?", history, 4000)
     assert search.part == "and how long?"
     assert search.query == "Do you repair kettles? Yes. A repair costs 25 EUR. and how long?"
+    assert search.context is not None
+    assert search.context.text == search.query
 
 
 def test_question_after_a_greeting_is_searched_for_by_itself() -> None:
@@ -36,6 +38,14 @@ def test_what_would_grow_too_long_is_searched_for_as_it_stands() -> None:
     history = [_said(Role.USER, "kettle " * 30)]
     (search,) = plan_searches("and how long?", history, 50)
     assert search.query == "and how long?"
+    assert search.context is None
+
+
+def test_only_the_last_two_exchanges_are_the_context() -> None:
+    history = [_said(Role.USER if n % 2 == 0 else Role.ASSISTANT, f"matter {n}") for n in range(6)]
+    (search,) = plan_searches("and how long?", history, 4000)
+    assert search.context is not None
+    assert search.context.text == "matter 2 matter 3 matter 4 matter 5 and how long?"
 
 
 def test_interleaving_takes_the_best_of_each_first_and_each_passage_once() -> None:

@@ -23,9 +23,7 @@ from tests.ingest.floor import Floor
 from tests.ingest.samples import scanned_pdf
 
 GUIDE = "# Returns\n\nYou can return it within 30 days.\n\n## Costs\n\nThe parcel is free of charge.\n"
-_PARTS = [
-    " ".join([f"Part {n} costs {n} euros.", *("It is sold by the piece." for _ in range(30))]) for n in range(150)
-]
+_PARTS = [f"Part {n} costs {n} euros." + 30 * " It is sold by the piece." for n in range(150)]
 LONG = "# Manual\n\n" + "".join(f"## Part {n}\n\n{text}\n\n" for n, text in enumerate(_PARTS))
 
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -103,3 +104,24 @@ def test_query_of_stop_words_is_judged_by_meaning_alone() -> None:
     base = LiveSegment.of(segment_of([stored("who are you and what do you do", 1)], EMBEDDER))
     [hit] = Snapshot(revision=0, dimension=32, base=base).search(ask("who are you and what do you do"), 5, 0.5)
     assert hit.score > 0.99
+
+
+def test_context_finds_what_the_query_does_not_name_and_leaves_the_scale_alone() -> None:
+    passages = unique(
+        [stored("lamp warranty two years", 0), stored("kettle repair price", 1), stored("garden hose", 2)]
+    )
+    snapshot = Snapshot(0, EMBEDDER.dimension).advance(1, entries(passages), [])
+    alone, around = EMBEDDER.encode_queries(["price", "lamp warranty"])
+    mixed = Query(0.3 * alone + 0.7 * around, ["price"], None, ["lamp", "warranti"], 0.7)
+    best = snapshot.search(mixed, 5, 0.75)[0]
+    assert best.passage_id == passages[0].passage.passage_id
+    assert snapshot.search(ask("price"), 5, 0.75)[0].passage_id == passages[1].passage.passage_id
+    assert 0.0 < best.score <= 1.0
+
+
+def test_query_without_terms_is_matched_by_the_words_of_its_context() -> None:
+    passages = unique([stored("lamp warranty two years", 0), stored("kettle repair price", 1)])
+    snapshot = Snapshot(0, EMBEDDER.dimension).advance(1, entries(passages), [])
+    nothing = np.zeros(EMBEDDER.dimension, dtype=np.float32)
+    hits = snapshot.search(Query(nothing, [], None, ["kettl", "price"], 0.7), 5, 0.75)
+    assert hits[0].passage_id == passages[1].passage.passage_id

@@ -98,7 +98,5 @@ def test_a_line_right_above_its_text_is_a_heading(tmp_path: Path) -> None:
 
 
 def test_a_wrapped_first_line_is_no_heading(tmp_path: Path) -> None:
-    text = (
-        "Parcels that weigh more than thirty kilos travel with\nBorealis Freight and reach you in about six days.\n"
-    )
+    text = "Parcels that weigh more than thirty kilos travel with\nBorealis Freight and reach you in about six days.\n"
     assert [b.kind for b in parsed(tmp_path, "a.txt", text).blocks] == [BlockKind.PARAGRAPH]

@@ -36,7 +36,7 @@ class PassageVectors:
 
         Args:
             embed_at_most: with more unknown texts than this, none is embedded; None means any number.
-            afresh: embed everything, whatever is stored.
+            afresh: embed everything, whatever is stored, and store it instead.
         """
         texts = windows_by_hash([stored.passage for stored in passages])
         stored = {} if afresh else self._vectors.get_many(self._embedder.fingerprint, list(texts))
@@ -48,7 +48,7 @@ class PassageVectors:
         if unknown:
             fresh = encode_windows(self._embedder, [texts[key] for key in unknown])
             found = dict(zip(unknown, fresh, strict=True))
-            self._vectors.put_many(self._embedder.fingerprint, found)
+            self._vectors.put_many(self._embedder.fingerprint, found, replace=afresh)
             known.update(found)
         return FoundVectors(known, len(unknown), reused, 0)
 

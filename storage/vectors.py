@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import Connection, Engine, select
+from sqlalchemy import Connection, Engine, delete, select
 
 from storage.tables import vectors
 from storage.transactions import chunked, insert_missing, reading, writing
@@ -31,9 +31,15 @@ class VectorStore:
                 found.update({row.search_hash: _from_bytes(row.data) for row in connection.execute(query)})
         return found
 
-    def put_many(self, fingerprint: str, vectors_by_hash: Mapping[str, NDArray[np.float32]]) -> None:
-        """Store (dimension,) arrays; those that are there already stay as they are."""
+    def put_many(
+        self, fingerprint: str, vectors_by_hash: Mapping[str, NDArray[np.float32]], *, replace: bool = False
+    ) -> None:
+        """Store (dimension,) arrays; those that are there already stay as they are, unless they are to be replaced."""
         with writing(self._engine) as connection:
+            if replace:
+                for some in chunked(vectors_by_hash):
+                    known = (vectors.c.fingerprint == fingerprint, vectors.c.search_hash.in_(some))
+                    connection.execute(delete(vectors).where(*known))
             write_vectors(connection, fingerprint, vectors_by_hash)
 
 

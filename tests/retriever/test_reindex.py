@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import pytest
+from sqlalchemy import update
 
 from domain.errors import (
     ArtifactCorrupt,
@@ -18,6 +19,7 @@ from domain.errors import (
 from domain.protocols import Searcher, Vectors
 from retriever.gate import GoldenFigures, check_golden
 from retriever.settings import RetrieverSettings
+from storage.tables import vectors
 from tests.fakes import HashEmbedder
 from tests.retriever.knowledge import DIMENSION, Entry, KnowledgeBase, flip_bit
 
@@ -76,6 +78,25 @@ def test_only_missing_vectors_are_embedded_and_a_full_run_embeds_all(kb: Knowled
     assert (reindexer.run().embedded, embedder.count) == (2, 2)
     assert (reindexer.run().embedded, embedder.count) == (0, 2)
     assert (reindexer.run(full=True).embedded, embedder.count) == (3, 5)
+
+
+def test_full_run_replaces_stored_vectors_that_went_bad(filled: KnowledgeBase) -> None:
+    query = filled.embedder.encode_queries(["return it within thirty days"])[0]
+
+    def cosine() -> float:
+        filled.retriever.load()
+        hits = filled.retriever.search("return it within thirty days", 5).passages
+        return max(hit.dense_score or 0.0 for hit in hits if hit.passage.text.startswith("Return it"))
+
+    with filled.engine.begin() as connection:
+        data = np.roll(query, 1).astype("<f2").tobytes()
+        connection.execute(update(vectors).values(data=data))
+    filled.reindexer.run()
+    assert cosine() < 0.5
+    filled.reindexer.run(full=True)
+    assert cosine() > 0.9
+    filled.reindexer.run()  # the next night reads what is stored
+    assert cosine() > 0.9
 
 
 def test_write_during_the_build_is_found_afterwards(kb: KnowledgeBase) -> None:

@@ -14,11 +14,7 @@ from torch.nn import functional
 from domain.protocols import Vectors
 
 _EPSILON = 1e-12  # of the layer normalisations, as every BERT has it
-_NAMES = {
-    "attended": ("attention.output.dense", "attention.output.LayerNorm"),
-    "widened": ("intermediate.dense",),
-    "narrowed": ("output.dense", "output.LayerNorm"),
-}
+_USUAL_TOKENS = 2048  # the packed weights are laid out for so many at once
 
 
 def can_pack(config: Mapping[str, Any], pooling: Mapping[str, Any]) -> bool:
@@ -79,25 +75,50 @@ class PackedBert:
 class _Layer:
     def __init__(self, named: Mapping[str, Tensor], prefix: str) -> None:
         parts = [_pair(named, f"{prefix}attention.self.{part}") for part in ("query", "key", "value")]
-        self._attending = torch.cat([weight for weight, _ in parts]), torch.cat([bias for _, bias in parts])
-        self._attended, self._attended_norm = (_pair(named, prefix + name) for name in _NAMES["attended"])
-        (self._widened,) = (_pair(named, prefix + name) for name in _NAMES["widened"])
-        self._narrowed, self._narrowed_norm = (_pair(named, prefix + name) for name in _NAMES["narrowed"])
+        self._attending = _Linear(torch.cat([weight for weight, _ in parts]), torch.cat([bias for _, bias in parts]))
+        self._attended = _Linear(*_pair(named, f"{prefix}attention.output.dense"))
+        self._attended_norm = _pair(named, f"{prefix}attention.output.LayerNorm")
+        self._widening = _Linear(*_pair(named, f"{prefix}intermediate.dense"), activation="gelu")
+        self._narrowing = _Linear(*_pair(named, f"{prefix}output.dense"))
+        self._narrowed_norm = _pair(named, f"{prefix}output.LayerNorm")
 
     def forward(self, hidden: Tensor, runs: Sequence[tuple[int, int]], heads: int) -> Tensor:
         """(tokens, dimension) to the same. ``runs``: length and number of texts of that length, in order."""
         shape = hidden.shape[1:]
-        mixed = functional.linear(hidden, *self._attending)  # (tokens, 3 * dimension)
+        mixed = torch.split(self._attending(hidden), [length * count for length, count in runs])
         seen = [
-            _attend(part.view(count, length, 3, heads, -1))
-            for part, (length, count) in zip(torch.split(mixed, [n * m for n, m in runs]), runs, strict=True)
+            _attend(part.view(count, length, 3, heads, -1)) for part, (length, count) in zip(mixed, runs, strict=True)
         ]
-        summed = functional.linear(torch.cat(seen), *self._attended) + hidden
+        summed = self._attended(torch.cat(seen)) + hidden
         hidden = functional.layer_norm(summed, shape, *self._attended_norm, _EPSILON)
-        wide = functional.gelu(functional.linear(hidden, *self._widened))
-        return functional.layer_norm(
-            functional.linear(wide, *self._narrowed) + hidden, shape, *self._narrowed_norm, _EPSILON
+        summed = self._narrowing(self._widening(hidden)) + hidden
+        return functional.layer_norm(summed, shape, *self._narrowed_norm, _EPSILON)
+
+
+class _Linear:
+    """A linear step whose weights are laid out once for oneDNN instead of in every call, where 16-bit floats run in it:
+    that halves the time of a query. The operators are those that torch's own compiler emits.
+    """
+
+    def __init__(self, weight: Tensor, bias: Tensor, activation: str = "none") -> None:
+        self._weight, self._bias, self._activation = weight, bias, activation
+        self._is_packed = (
+            weight.dtype == torch.bfloat16
+            and torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
+            and bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
         )
+        if self._is_packed:
+            self._weight = torch.ops.mkldnn._reorder_linear_weight(weight, _USUAL_TOKENS)
+
+    def __call__(self, hidden: Tensor) -> Tensor:
+        if self._is_packed:
+            rest: tuple[Any, ...] = ([], "none" if self._activation == "gelu" else "")
+            packed: Tensor = torch.ops.mkldnn._linear_pointwise(
+                hidden, self._weight, self._bias, self._activation, *rest
+            )
+            return packed
+        plain = functional.linear(hidden, self._weight, self._bias)
+        return functional.gelu(plain) if self._activation == "gelu" else plain
 
 
 def _attend(mixed: Tensor) -> Tensor:

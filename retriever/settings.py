@@ -15,7 +15,7 @@ class RetrieverSettings(BaseModel):
         default=None, description="Folder of a sentence-transformers model; unset means the MiniLM of the pip wheel."
     )
     universal_weight: float = Field(
-        default=0.35, ge=0, lt=1, description="Share of the multilingual embedder in a cosine; 0 leaves it out."
+        default=0.2, ge=0, lt=1, description="Share of the multilingual embedder in a cosine; 0 leaves it out."
     )
     precision: Literal["bf16", "fp32"] = Field(default="bf16", description="Arithmetic of the embedder.")
     threads: int = Field(default=0, ge=0, description="CPU threads of the embedder; 0 takes every core.")

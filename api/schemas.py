@@ -289,5 +289,8 @@ class GenerationView(View):
 
 
 class GenerationListView(View):
+    """``nightly_at`` is the setting: a local time of the server, or off."""
+
     generations: list[GenerationView]
     live: str | None
+    nightly_at: str

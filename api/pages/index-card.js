@@ -24,8 +24,8 @@ export class IndexCard {
 
   async start() {
     await this.#attempt(async () => {
-      const { generations } = await this.client.json("GET", "/v1/generations");
-      this.#show(generations);
+      const { generations, nightly_at: at } = await this.client.json("GET", "/v1/generations");
+      this.#show(generations, at);
     });
   }
 
@@ -38,7 +38,7 @@ export class IndexCard {
     }
   }
 
-  #show(generations) {
+  #show(generations, at) {
     const live = generations.find((generation) => generation.is_live);
     const facts = live
       ? [
@@ -47,6 +47,7 @@ export class IndexCard {
           ["Built", formatAgo(live.created_at)],
         ]
       : [["Live", "None yet: new passages are searched directly"]];
+    facts.push(["Re-indexed", at === "off" ? "On request" : `Every night at ${at}, the server's time`]);
     this.facts.replaceChildren(
       h("dl", { class: "facts" }, facts.map(([name, value]) => [h("dt", {}, name), h("dd", {}, value)]).flat()),
     );

@@ -33,7 +33,7 @@ def show_reindex(job_id: Id, services: ServicesDep) -> ReindexView:
 def list_generations(services: ServicesDep) -> GenerationListView:
     generations = [GenerationView.from_domain(record) for record in services.generations.list_generations()]
     live = next((generation.generation_id for generation in generations if generation.is_live), None)
-    return GenerationListView(generations=generations, live=live)
+    return GenerationListView(generations=generations, live=live, nightly_at=services.settings.nightly_at)
 
 
 @router.post("/v1/generations/{generation_id}/promote", dependencies=[FOR_STAFF])

@@ -24,6 +24,7 @@ def test_reindex_builds_a_generation_that_serves_and_can_be_rolled_back_to(desk:
     assert (job["status"], job["error"]) == ("succeeded", None)
     listed = desk.staff("GET", "/v1/generations").json()
     assert listed["live"] not in (None, before)
+    assert listed["nightly_at"] == "03:00"
     assert desk.customer("POST", "/v1/search", json={"query": "item"}).json()["generation"] == listed["live"]
     first = listed["generations"][-1]["generation_id"]
     promoted = desk.staff("POST", f"/v1/generations/{first}/promote")

@@ -166,6 +166,7 @@ def test_search_shows_scores_and_opens_the_passage(server: Server, sample_shop: 
 def test_reindex_makes_a_new_generation_live(server: Server, sample_shop: None, page: Page) -> None:
     _open(page, server)
     before = server.http.get("/v1/generations").json()["live"]
+    expect(page.locator("#index")).to_contain_text("Every night at 03:00")
     page.get_by_role("button", name="Re-index now").click()
     expect(page.locator("#toasts")).to_contain_text("The new generation is live.", timeout=ANSWER_MS)
     live = server.http.get("/v1/generations").json()["live"]

@@ -44,6 +44,7 @@ class Startup:
             self._services.prepare_storage()
             self._services.load_answering()
             self._services.live_model.follow()
+            self._services.retriever.follow()
         except AnswerdeskError as error:
             self.problem = error
             logger.error("start-up failed; trying again", extra={"reason": error.detail})

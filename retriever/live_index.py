@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 
 from domain.errors import AnswerdeskError
@@ -47,6 +48,8 @@ class LiveIndex:
         self._changing = threading.Lock()  # held for milliseconds: while the pair is caught up or swapped
         self._opening = threading.Lock()  # held for as long as reading a generation takes; no search waits for it
         self._thread: threading.Thread | None = None
+        self._follower: threading.Thread | None = None
+        self._closing = threading.Event()
 
     @property
     def pair(self) -> SearchPair | None:
@@ -81,10 +84,24 @@ class LiveIndex:
             self._on_degraded()
         return pair
 
+    def follow(self, seconds: float = 1.0) -> None:
+        """Look every second whether something changed, until ``close``: what was written while nobody searched is then
+        there before the next search asks for it. A second call changes nothing."""
+        if self._follower is None:
+            self._follower = threading.Thread(target=self._follow, args=(seconds,), name="live-index", daemon=True)
+            self._follower.start()
+
     def close(self) -> None:
-        """Wait for an opening that is under way."""
-        if self._thread is not None:
-            self._thread.join()
+        """Stop following, and wait for an opening that is under way."""
+        self._closing.set()
+        for thread in (self._follower, self._thread):
+            if thread is not None:
+                thread.join()
+
+    def _follow(self, seconds: float) -> None:
+        while not self._closing.wait(seconds):
+            with suppress(AnswerdeskError):  # the database is away: its own check reports it, and searches fail
+                self.current()
 
     def _is_superseded(self, pair: SearchPair) -> bool:
         """A lower revision than ours means that the database was restored from a backup: begin anew."""

@@ -142,8 +142,12 @@ class Retriever:
             "stale": pair.stale if pair else None,
         }
 
+    def follow(self) -> None:
+        """Keep in step in a thread of its own until ``close``, for a process that serves."""
+        self._live.follow()
+
     def close(self) -> None:
-        """Wait for a generation that is being opened behind the searches."""
+        """Stop following, and wait for a generation that is being opened behind the searches."""
         self._live.close()
 
     def _validated(self, query: str) -> str:

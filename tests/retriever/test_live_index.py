@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -87,6 +88,20 @@ def test_writes_are_seen_by_the_next_search_while_the_next_generation_is_read(
     after = index.current().snapshot
     assert after.generation_id == _live(filled).generation_id
     assert (after.revision, after.passage_count) == (filled.documents.revision(), 2)
+
+
+def test_process_that_nobody_asks_follows_by_itself(filled: KnowledgeBase, index: LiveIndex) -> None:
+    index.follow(0.01)
+    second = filled.reindexer.run().generation_id
+    filled.add("gifts.md", "Gift cards expire.")
+    deadline = time.monotonic() + 20
+    while (index.pair is None or index.pair.snapshot.generation_id != second) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert index.pair is not None
+    assert index.pair.snapshot.generation_id == second
+    index.close()
+    filled.reindexer.run()
+    assert index.pair.snapshot.generation_id == second  # closed: it follows no more
 
 
 def test_load_waits_for_the_generation_that_is_live(filled: KnowledgeBase, index: LiveIndex) -> None:

@@ -25,25 +25,30 @@ _ANSWERING = ("api/bootstrap.py", "domain", "generator", "ingest", "retriever", 
 _NEVER_ANSWERS = {"__pycache__", "train"}
 
 
-def build_knowledge_base(files: Mapping[str, str], collection: str, work_dir: Path, settings: Settings) -> Path:
-    """The data folder of a knowledge base of ``files`` (text by name), through the real pipeline.
+def build_knowledge_base(files: Mapping[str, str | Path], collection: str, work_dir: Path, settings: Settings) -> Path:
+    """The data folder of a knowledge base of ``files`` (texts, or files to copy, by name), through the real pipeline.
 
     A folder that the same code made of the same files with the same settings is used again.
     """
     knobs = [settings.ingest.model_dump_json(), settings.retriever.model_dump_json(exclude={"threads"})]
-    facts = [*knobs, repr(sorted(files.items()))]
+    contents = {name: _content(file) for name, file in sorted(files.items())}
+    facts = [*knobs, *(f"{name} {sha256_hex(content)}" for name, content in contents.items())]
     folder = work_dir / f"kb-{_hash([source_hash(_INGESTING), *facts])}"
     if folder.exists():
         return folder
     unfinished = folder.with_suffix(".unfinished")
     shutil.rmtree(unfinished, ignore_errors=True)
     with TemporaryDirectory() as holder:
-        for name, text in files.items():
-            (Path(holder) / name).write_text(text, encoding="utf-8")
+        for name, content in contents.items():
+            (Path(holder) / name).write_bytes(content)
         answerdesk(unfinished, "ingest", holder, "--collection", collection, "--wait")
     answerdesk(unfinished, "reindex")
     unfinished.rename(folder)
     return folder
+
+
+def _content(file: str | Path) -> bytes:
+    return file.read_bytes() if isinstance(file, Path) else file.encode("utf-8")
 
 
 @contextmanager

@@ -170,16 +170,9 @@ def build_services(
     generations, artifacts = GenerationStore(engine), ArtifactStore(data / "generations")
     blobs = BlobStore(data / "blobs")
     embedder = embedder or _build_embedder(settings.retriever)
-    retriever = Retriever(
-        documents,
-        vectors,
-        generations,
-        artifacts,
-        embedder,
-        settings.retriever,
-        open_embedder=_open_former(settings),
-        on_degraded=partial(request_rebuild, jobs),
-    )
+    knowledge = (documents, vectors, generations, artifacts, embedder, settings.retriever)
+    rebuild, golden = partial(request_rebuild, jobs), settings.retriever.golden
+    retriever = Retriever(*knowledge, open_embedder=_open_former(settings), on_degraded=rebuild)
 
     def load_model(folder: Path | None) -> LanguageModel:
         return language_model if folder is None and language_model is not None else _load_model(settings, folder)
@@ -203,16 +196,7 @@ def build_services(
         keys=KeyStore(engine),
         embedder=embedder,
         retriever=retriever,
-        reindexer=Reindexer(
-            documents,
-            vectors,
-            generations,
-            artifacts,
-            embedder,
-            settings.retriever,
-            live=retriever,
-            golden=partial(_golden_recall, settings.retriever.golden) if settings.retriever.golden else None,
-        ),
+        reindexer=Reindexer(*knowledge, live=retriever, golden=partial(_golden_recall, golden) if golden else None),
         pipeline=IngestPipeline(documents, vectors, blobs, embedder, settings.ingest),
         models=models,
         live_model=LiveModel(models, make_agent),

@@ -98,7 +98,7 @@ class GenerationOpener:
         facts = self._artifacts.facts(record.generation_id, record.manifest_sha256)
         if record.embedder_fingerprint != embedder.fingerprint and self._open_embedder is not None:
             embedder, stale = self._former(record, facts), "The embedder was changed since the index was built."
-        elif facts.get("passage_format") != PASSAGE_FORMAT:
+        elif facts.get("passage_format") != PASSAGE_FORMAT and self._is_newest(record):
             stale = "Passages are cut or embedded in another way since the index was built."
         segment = open_generation(self._artifacts, record, embedder)
         snapshot = Snapshot(
@@ -110,6 +110,10 @@ class GenerationOpener:
             degraded=f"{failures[0]} Generation {record.generation_id} answers instead." if failures else None,
         )
         return SearchPair(snapshot, embedder, stale)
+
+    def _is_newest(self, record: GenerationRecord) -> bool:
+        """Otherwise somebody went back to it on purpose, which a re-index by itself would undo."""
+        return [one.generation_id for one in self._generations.list_generations()[:1]] == [record.generation_id]
 
     def _former(self, record: GenerationRecord, facts: Mapping[str, Any]) -> Embedder:
         """

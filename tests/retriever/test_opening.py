@@ -114,6 +114,9 @@ def test_generation_of_an_older_passage_format_answers_and_is_stale(filled: Know
     assert filled.retriever.needs_reindex()
     filled.reindexer.run()
     assert not filled.retriever.needs_reindex()
+    assert filled.reindexer.rollback().generation_id == "gen-older"
+    assert not filled.retriever.needs_reindex()  # who goes back on purpose is not overruled
+    assert filled.retriever.info()["generation"] == "gen-older"
 
 
 def test_without_a_generation_there_is_an_index_of_nothing(kb: KnowledgeBase) -> None:

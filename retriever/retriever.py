@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,45 +13,18 @@ from domain.errors import QuestionInvalid
 from domain.language import ENGLISH, language_of
 from domain.protocols import Embedder, Facts, SearchContext, SearchResult
 from domain.text import normalise
+from retriever.asking import Asked
 from retriever.correction import Lexicon, QueryCorrector
-from retriever.ensemble import Abroad, are_abroad
+from retriever.ensemble import are_abroad
 from retriever.live_index import LiveIndex
 from retriever.opening import GenerationOpener, GenerationPointer, OpenEmbedder, SearchPair
 from retriever.settings import RetrieverSettings
-from retriever.snapshot import Hit, Query, Snapshot
-from retriever.terms import extract_terms
+from retriever.snapshot import Hit, Snapshot
 from storage.artifacts import ArtifactStore
 from storage.documents import DocumentStore
 from storage.vectors import VectorStore
 
 Vector = NDArray[np.float32]  # (dimension,)
-
-
-@dataclass(frozen=True, slots=True)
-class _Asked:
-    """``abroad``: the documents found so far are not in English."""
-
-    text: str
-    collection: str | None
-    context: SearchContext | None
-    abroad: bool = False
-
-    def encode(self, embedder: Embedder) -> Vector:
-        """The text's vector, or its weighted mean with that of the context. A cosine with the mean is the mean of the
-        cosines, so it is not brought to unit length again."""
-        encode = embedder.encode_queries
-        if self.abroad and isinstance(embedder, Abroad):
-            encode = embedder.encode_queries_abroad
-        if self.context is None:
-            return np.asarray(encode([self.text])[0])
-        own, around = encode([self.text, self.context.text])
-        return np.asarray((1.0 - self.context.share) * own + self.context.share * around, dtype=np.float32)
-
-    def query(self, vector: Vector) -> Query:
-        if self.context is None:
-            return Query(vector, extract_terms([self.text])[0], self.collection)
-        terms, around = extract_terms([self.text, self.context.text])
-        return Query(vector, terms, self.collection, around, self.context.share)
 
 
 class Retriever:
@@ -98,14 +71,14 @@ class Retriever:
         pair = self._live.current()
         if self._corrector is not None:
             text = self._corrector.correct(text, pair.snapshot)
-        asked = _Asked(text, collection, context)
+        asked = Asked(text, collection, context)
         result = self._search(asked, top_k, pair)
         found = [hit.passage.text for hit in result.passages]
         if are_abroad(found) and language_of(text) in (None, ENGLISH):  # the query was weighed for English documents
             result = self._search(replace(asked, abroad=True), top_k, pair)
         return result
 
-    def _search(self, asked: _Asked, top_k: int, pair: SearchPair) -> SearchResult:
+    def _search(self, asked: Asked, top_k: int, pair: SearchPair) -> SearchResult:
         snapshot = pair.snapshot
         vector = asked.encode(pair.embedder)
         # Callers compare it with texts of their own, which they embed with the configured embedder.

@@ -77,6 +77,17 @@ def test_waiting_reindex_is_adopted_only_if_it_is_the_same(desk: Desk) -> None:
         _enqueue_or_adopt(desk.services, {"full": False, "promote": False})
 
 
+def test_reindex_of_a_killed_command_is_adopted_once_its_lease_has_run_out(desk: Desk) -> None:
+    usual = {"full": False, "promote": True}
+    job_id = _enqueue_or_adopt(desk.services, usual)
+    killed = desk.services.jobs.claim([JobKind.REINDEX], "killed", lease_seconds=60)
+    assert killed is not None
+    with pytest.raises(AlreadyRunning):  # it may be at work
+        _enqueue_or_adopt(desk.services, usual)
+    desk.services.jobs.heartbeat(killed.job_id, killed.fence, lease_seconds=-1.0)
+    assert _enqueue_or_adopt(desk.services, usual) == job_id
+
+
 def test_table_that_a_program_reads_has_one_line_a_row(capsys: pytest.CaptureFixture[str]) -> None:
     output.table(("document", "reason"), [("0199", "a long reason " * 20), ("0200", None)], empty="")
     assert len(capsys.readouterr().out.splitlines()) == 3

@@ -76,6 +76,16 @@ def open_generation(artifacts: ArtifactStore, record: GenerationRecord, embedder
     return open_segment(artifacts, record.generation_id, record.manifest_sha256, embedder)
 
 
+def verify_generation(artifacts: ArtifactStore, record: GenerationRecord, embedder: Embedder) -> None:
+    """Every hash and the embedder, without reading the index into memory.
+
+    Raises:
+        ArtifactCorrupt, ModelUnsuitable: as ``open_generation``.
+    """
+    artifact = artifacts.open(record.generation_id, record.manifest_sha256)
+    _check_facts(record.generation_id, artifact.facts, embedder)
+
+
 def open_segment(artifacts: ArtifactStore, generation_id: str, manifest_sha256: str, embedder: Embedder) -> Segment:
     artifact = artifacts.open(generation_id, manifest_sha256)
     field = _check_facts(generation_id, artifact.facts, embedder)

@@ -21,6 +21,7 @@ from retriever.generation import (
     describe,
     embedder_recipe,
     open_generation,
+    verify_generation,
     write_segment,
 )
 from retriever.passage_vectors import PassageVectors
@@ -141,7 +142,7 @@ class Reindexer:
             GenerationNotFound, ArtifactCorrupt, ModelUnsuitable, PromotionConflict
         """
         live = self._generations.live()
-        open_generation(self._artifacts, self._generations.get(generation_id), self._embedder)
+        verify_generation(self._artifacts, self._generations.get(generation_id), self._embedder)
         return self._generations.promote(generation_id, expected_live=live.generation_id if live else None)
 
     def rollback(self) -> GenerationRecord:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -132,8 +133,21 @@ class DenseIndex:
         else:
             bitmap = np.packbits(allowed, bitorder="little")
             settings = parameters(sel=faiss.IDSelectorBitmap(bitmap))
-        _, found = self._index.search(query[np.newaxis], k, params=settings)
+        with _one_core():
+            _, found = self._index.search(query[np.newaxis], k, params=settings)
         return np.asarray(found[0][found[0] >= 0], dtype=np.int64)  # -1 fills up when too few rows were met
+
+
+@contextmanager
+def _one_core() -> Iterator[None]:
+    """For this thread only. One query has nothing to share out, and the idle threads would wait for work by spinning:
+    they doubled what a search costs."""
+    before = faiss.omp_get_max_threads()
+    faiss.omp_set_num_threads(1)
+    try:
+        yield
+    finally:
+        faiss.omp_set_num_threads(before)
 
 
 def _make_coded(sample: Vectors) -> Any:

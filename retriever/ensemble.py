@@ -6,7 +6,7 @@ The first knows English best, the others know more languages: they are fused by 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
@@ -20,6 +20,7 @@ from domain.protocols import Embedder, Vectors
 # What the first member keeps of the cosine with a query in another language: enough for the names and numbers in it.
 # Recall hardly moves from 0.1 to 0.3 (docs/retriever.md, Languages).
 _SHARE_ABROAD = 0.2
+_CALLERS = 32  # who may wait for a member at the same time; those who wait together are encoded together
 
 
 class LoadableEmbedder(Embedder, Protocol):
@@ -59,6 +60,7 @@ class EnsembleEmbedder:
         if not members or not math.isclose(total, 1.0):
             raise ValueError(f"The weights of an ensemble add up to 1, these {len(members)} to {total}.")
         self._members = tuple(members)
+        self._pool = ThreadPoolExecutor(_CALLERS, "ensemble")  # its threads begin when they are needed
 
     @property
     def fingerprint(self) -> str:
@@ -89,11 +91,8 @@ class EnsembleEmbedder:
         return self._encode_queries(texts, [True] * len(texts))
 
     def encode_documents(self, texts: Sequence[str]) -> Vectors:
-        """The members run beside each other, so that none of them keeps a core idle."""
         scales = np.tile(self._roots, (len(texts), 1))
-        with ThreadPoolExecutor(len(self._members)) as pool:
-            encoded = pool.map(lambda member: member.embedder.encode_documents(texts), self._members)
-        return self._join(list(encoded), scales)
+        return self._join(self._all(lambda embedder: embedder.encode_documents(texts)), scales)
 
     @property
     def _roots(self) -> NDArray[np.float64]:
@@ -101,7 +100,14 @@ class EnsembleEmbedder:
 
     def _encode_queries(self, texts: Sequence[str], are_abroad: Sequence[bool]) -> Vectors:
         shares = np.array([self._shares(abroad) for abroad in are_abroad]).reshape(-1, len(self._members))
-        return self._join([member.embedder.encode_queries(texts) for member in self._members], shares / self._roots)
+        encoded = self._all(lambda embedder: embedder.encode_queries(texts))
+        return self._join(encoded, shares / self._roots)
+
+    def _all(self, encode: Callable[[Embedder], Vectors]) -> list[Vectors]:
+        """The members run beside each other, so that none of them keeps a core idle."""
+        first, *others = [member.embedder for member in self._members]
+        running = [self._pool.submit(encode, embedder) for embedder in others]
+        return [encode(first), *(future.result() for future in running)]
 
     def _shares(self, abroad: bool) -> list[float]:
         """Of each member in the cosines of a query; they add up to 1."""

@@ -138,8 +138,7 @@ class LexicalIndex:
             if held.stop - held.start > _LONG and len(seen) >= count > 0:
                 floor = np.partition(scores[seen], -count)[-count]
                 if floor > left:
-                    near = seen[scores[seen] + left >= floor]
-                    return _top(near, scores[near] + self._scores(columns, ordered[place:], near), count)
+                    return self._finish({column: columns[column] for column in ordered[place:]}, seen, scores, count)
             rows, values = self.rows[held], columns[column] * self.saturations[held].astype(np.float32)
             if allowed is not None:
                 kept = allowed[rows]
@@ -149,24 +148,33 @@ class LexicalIndex:
             left -= columns[column] * float(self.peaks[column])
         return _top(seen, scores[seen], count)
 
+    def _finish(
+        self, weights: Mapping[int, float], seen: NDArray[np.int32], scores: NDArray[np.float32], count: int
+    ) -> NDArray[np.int64]:
+        """The best of those in sight: with each further term, fewer can still be among them."""
+        left = sum(weight * float(self.peaks[column]) for column, weight in weights.items())
+        near, reached = seen, scores[seen]
+        for column, weight in weights.items():
+            kept = reached + left >= np.partition(reached, -count)[-count]
+            near, reached = near[kept], reached[kept]
+            reached = reached + self._scores({column: weight}, near)
+            left -= weight * float(self.peaks[column])
+        return _top(near, reached, count)
+
     def scores(self, weights: Mapping[str, float], numbers: NDArray[np.int64]) -> NDArray[np.float32]:
         """(len(numbers),) BM25 scores of these passages for a query given as term weights: inverse document frequency
         times count."""
         columns = {self.vocabulary[term]: weight for term, weight in weights.items() if term in self.vocabulary}
-        return self._scores(columns, columns, numbers)
+        return self._scores(columns, numbers)
 
-    def _scores(
-        self, weights: Mapping[int, float], columns: Iterable[int], numbers: NDArray[np.integer]
-    ) -> NDArray[np.float32]:
+    def _scores(self, weights: Mapping[int, float], numbers: NDArray[np.integer]) -> NDArray[np.float32]:
         scores = np.zeros(len(numbers), dtype=np.float32)
         wanted = numbers.astype(np.int32)  # of the same type, or the whole list would be converted to search it
-        for column in columns:
+        for column, weight in weights.items():
             held = slice(self.starts[column], self.starts[column + 1])
             rows = self.rows[held]
             places = np.minimum(np.searchsorted(rows, wanted), len(rows) - 1)
-            scores += np.where(
-                rows[places] == wanted, weights[column] * self.saturations[held][places].astype(np.float32), 0.0
-            )
+            scores += np.where(rows[places] == wanted, weight * self.saturations[held][places].astype(np.float32), 0.0)
         return scores
 
 

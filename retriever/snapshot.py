@@ -186,11 +186,12 @@ def _search_part(
     question_cosines = segment.question_cosines(query.vector, numbers)
     semantic = semantic_similarity(cosines, question_cosines)
     scores = fuse(semantic, lexical_similarity(lexical_scores, ceiling), dense_share)
+    dense_scores = np.clip(cosines, -1.0, 1.0)
     return [
         Hit(
             passage_id=segment.passage_id(number),
             score=float(scores[place]),
-            dense_score=float(np.clip(cosines[place], -1.0, 1.0)),
+            dense_score=float(dense_scores[place]),
             lexical_score=float(lexical_scores[place]),
             question_score=None if np.isnan(question_cosines[place]) else float(question_cosines[place]),
         )

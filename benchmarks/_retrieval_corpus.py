@@ -8,14 +8,17 @@ real passages differ. Every copy has a real passage's terms.
 from __future__ import annotations
 
 import random
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from domain.protocols import Embedder, Vectors
+from domain.ids import sha256_hex
+from domain.protocols import Vectors
 from generator.train.sources import read_rows
+from retriever.ensemble import LoadableEmbedder
 
 _OTHER_LANGUAGES = ("_zh", "_de", "_es", "_fr", "_ja")
 _EMBEDDED_CHARS = 320  # of a passage, where its vector only has to be a real one: a third of the time
@@ -42,14 +45,19 @@ def read_questions(data: Path, count: int) -> list[str]:
     return [row["question"] for row in rows[:: max(1, len(rows) // count)]][:count]
 
 
-def real_vectors(passages: list[str], embedder: Embedder, count: int, cache: Path) -> Vectors:
-    """(count, dimension) of the beginnings of the first passages; embedding goes on where the last run stopped."""
+def real_vectors(data: Path, embedder: LoadableEmbedder, count: int, work: Path) -> Vectors:
+    """(count, dimension) of the beginnings of the first passages. They are kept in ``work``, by the embedder, and
+    embedding goes on where the last run stopped; the embedder is loaded if there is anything left to embed."""
+    cache = work / f"real-vectors-{sha256_hex(embedder.fingerprint)[:8]}.npy"
     known: NDArray[np.float16] = np.load(cache) if cache.exists() else np.zeros((0, embedder.dimension), np.float16)
+    if len(known) < count:
+        embedder.load()
+        passages = read_passages(data)
     while len(known) < count:
         texts = [text[:_EMBEDDED_CHARS] for text in passages[len(known) : min(count, len(known) + 2000)]]
         known = np.concatenate([known, embedder.encode_documents(texts).astype(np.float16)])
         np.save(cache, known)
-        print(f"embedded {len(known)} of {count}", flush=True)
+        print(f"embedded {len(known)} of {count}", file=sys.stderr, flush=True)
     return _unit(known[:count].astype(np.float32))
 
 

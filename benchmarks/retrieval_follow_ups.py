@@ -67,9 +67,7 @@ def main() -> None:
         "commit": commit(),
         "questions": len(rows),
         "recall": {name: asdict(bootstrap(values)) for name, values in hits.items()},
-        "gain": asdict(
-            compare(hits["in its context"], hits["history ignored"], groups).difference
-        ),
+        "gain": asdict(compare(hits["in its context"], hits["history ignored"], groups).difference),
     }
     path = ROOT / "benchmarks/results/retrieval_follow_ups.json"
     path.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")

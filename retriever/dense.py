@@ -21,7 +21,7 @@ faiss: Any = _typed_faiss  # its type hints describe the C++ signatures, not the
 # only the best of them are compared exactly.
 FLAT_LIMIT = 10_000
 _CODE_BITS = 2  # of each coordinate; the first is scanned for every row, the second for promising rows
-_RESCORED = 400  # rows compared exactly, and twice as many as are wanted if that is more
+_RESCORED = 200  # rows compared exactly, and twice as many as are wanted if that is more
 # A filter that leaves no more rows than this is answered from the exact vectors.
 _EXACT_BELOW = 2_000
 _BLOCK = 20_000  # rows in memory at once while building

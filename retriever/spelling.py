@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterable
+import sys
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,20 +11,21 @@ from numpy.typing import NDArray
 _SHORTEST = 4  # shorter words have too many neighbours
 _TWO_EDITS_FROM = 8
 _CANDIDATES = 20
+_LETTERS = sys.maxunicode + 1
 
 
 class SpellingIndex:
-    """Character bigrams find candidates, the edit distance decides. Numbers are never corrected."""
+    """Character bigrams find candidates, the edit distance decides. Numbers are never corrected.
+
+    Built by numpy over all terms at once: a loop over a hundred thousand words would keep the interpreter from the
+    searches that go on meanwhile.
+    """
 
     def __init__(self, vocabulary: Iterable[str]) -> None:
         self._terms = [term for term in vocabulary if len(term) >= _SHORTEST - 1 and term.isalpha()]
-        postings: dict[str, list[int]] = defaultdict(list)
-        for number, term in enumerate(self._terms):
-            for bigram in _bigrams(term):
-                postings[bigram].append(number)
-        self._postings: dict[str, NDArray[np.int32]] = {
-            bigram: np.array(numbers, dtype=np.int32) for bigram, numbers in postings.items()
-        }
+        bigrams, self._holders = _bigrams(self._terms)
+        self._starts = np.append(np.flatnonzero(np.diff(bigrams, prepend=-1)), len(bigrams))
+        self._bigrams = bigrams[self._starts[:-1]]
 
     def nearest(self, term: str) -> str | None:
         """The best of ``candidates``, or None."""
@@ -34,9 +35,7 @@ class SpellingIndex:
         """Terms at most one edit away (two from eight letters on), nearest first."""
         if len(term) < _SHORTEST or not term.isalpha() or not self._terms:
             return []
-        held = [self._postings[bigram] for bigram in _bigrams(term) if bigram in self._postings]
-        if not held:
-            return []
+        held = [self._holding(bigram) for bigram in _bigrams([term])[0]]
         shared = np.bincount(np.concatenate(held), minlength=len(self._terms))
         least = np.partition(shared, -_CANDIDATES)[-_CANDIDATES] if len(shared) > _CANDIDATES else 0
         near = np.flatnonzero(shared >= max(1, least))
@@ -44,6 +43,11 @@ class SpellingIndex:
         allowed = 2 if len(term) >= _TWO_EDITS_FROM else 1
         ranked = sorted((edit_distance(term, self._terms[number]), -int(shared[number]), number) for number in best)
         return [self._terms[number] for distance, _, number in ranked if distance <= allowed]
+
+    def _holding(self, bigram: np.int64) -> NDArray[np.int64]:
+        place = int(np.searchsorted(self._bigrams, bigram))
+        known = place < len(self._bigrams) and self._bigrams[place] == bigram
+        return self._holders[self._starts[place] : self._starts[place + 1]] if known else self._holders[:0]
 
 
 def edit_distance(left: str, right: str) -> int:
@@ -61,6 +65,14 @@ def edit_distance(left: str, right: str) -> int:
     return previous[-1]
 
 
-def _bigrams(term: str) -> set[str]:
-    padded = f"^{term}$"
-    return {padded[i : i + 2] for i in range(len(padded) - 1)}
+def _bigrams(terms: Sequence[str]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """The bigrams of all terms, their ends marked, in order and each once a term; and the number of its term."""
+    marked = "".join(f"^{term}$" for term in terms)
+    letters = np.frombuffer(marked.encode("utf-32-le"), dtype=np.uint32).astype(np.int64)
+    numbers = np.repeat(np.arange(len(terms)), [len(term) + 2 for term in terms])
+    inside = numbers[:-1] == numbers[1:]
+    pairs = letters[:-1][inside] * _LETTERS + letters[1:][inside]
+    # One integer a (bigram, term) pair, so that sorting groups by bigram; room for 7 million terms.
+    held = np.sort(pairs * len(terms) + numbers[1:][inside])
+    bigrams, holders = np.divmod(held[np.diff(held, prepend=-1) > 0], max(len(terms), 1))
+    return bigrams, holders

@@ -39,12 +39,14 @@ class Embedder(Protocol):
 class SearchResult:
     """Passages best first, and the generation they came from (None before the first one is promoted).
 
-    ``query_vector`` is (dimension,) float32, so that nobody embeds the same question twice.
+    ``query_vector`` is (dimension,) float32, so that nobody embeds the same question twice; ``own_vector`` is
+    that of the query alone, where ``query_vector`` has a share of its context.
     """
 
     passages: tuple[ScoredPassage, ...]
     generation: str | None
     query_vector: NDArray[np.float32]
+    own_vector: NDArray[np.float32] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,8 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from domain.documents import Passage, ScoredPassage
 from domain.protocols import Embedder, SearchResult
 from domain.text import Span, count_words, sentence_spans
@@ -64,18 +66,18 @@ class EvidenceFound:
 
 @dataclass(frozen=True, slots=True)
 class Snippet:
-    """One to three adjacent sentences of one passage; the first of ``ranked`` is why it was chosen."""
+    """One to three adjacent sentences of one passage; the best of them is why it was chosen."""
 
     hit: ScoredPassage
     sentences: tuple[ScoredSentence, ...]
 
     @property
-    def ranked(self) -> list[ScoredSentence]:
-        return sorted(self.sentences, key=lambda s: -s.score)
+    def log_odds(self) -> float:
+        return max(sentence.log_odds for sentence in self.sentences)
 
     @property
-    def score(self) -> float:
-        return max(sentence.score for sentence in self.sentences)
+    def to_say(self) -> list[ScoredSentence]:
+        return [sentence for sentence in self.sentences if not BARE_REPLY.match(sentence.text)]
 
     @property
     def span(self) -> Span:
@@ -106,15 +108,19 @@ def score_sentences(planned: PlannedSearch, result: SearchResult, embedder: Embe
         return EvidenceFound()
     # The heading says what a sentence is about when the sentence itself only says "it".
     contexts = [f"{_short_heading(hit, span.start)}: {span.of(hit.passage.text)}" for hit, _, span in found]
-    cosines = embedder.encode_documents(contexts) @ result.query_vector  # (n_sentences,)
-    asked = frozenset(token.key for token in content_words(planned.query))
-    overlaps = _overlaps(asked, [stems(context) for context in contexts])
+    # Passages are found by what the conversation is about; which sentence answers, the question itself says rather.
+    own = result.query_vector if result.own_vector is None else result.own_vector
+    vector = (result.query_vector + own) / 2
+    cosines = embedder.encode_documents(contexts) @ vector  # (n_sentences,)
+    shown = [stems(context) for context in contexts]
+    asked = (planned.part if planned.context else planned.query, planned.query)
+    overlaps = np.mean([_overlaps(_keys(text), shown) for text in asked], axis=0)
     expected = expected_types(planned.query)
     scored = []
     for (hit, i, span), overlap, cosine in zip(found, overlaps, cosines, strict=True):
         text = span.of(hit.passage.text)
         holds = bool(expected) and holds_type(expected, text)
-        signals = (float(cosine), overlap, hit.score, float(holds))
+        signals = (float(cosine), float(overlap), hit.score, float(holds))
         log_odds = _BIAS + sum(weight * signal for weight, signal in zip(_WEIGHTS, signals, strict=True))
         scored.append(ScoredSentence(hit, i, span, text, log_odds))
     return EvidenceFound(
@@ -130,6 +136,10 @@ def _sentences(passage: Passage) -> Iterator[tuple[int, Span]]:
             yield number, Span(part.start + span.start, part.start + span.end)
             number += 1
         number += 1
+
+
+def _keys(text: str) -> frozenset[str]:
+    return frozenset(token.key for token in content_words(text))
 
 
 def _overlaps(asked: frozenset[str], shown: Sequence[frozenset[str]]) -> list[float]:

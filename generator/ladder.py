@@ -16,16 +16,14 @@ from domain.protocols import Embedder, LanguageModel, SearchResult
 from domain.text import sentences
 from generator.composition import Composition
 from generator.confidence import Confidence, WordVectors, assess
-from generator.evidence import BARE_REPLY, ScoredSentence, Snippet, choose_snippets, score_sentences
+from generator.evidence import Snippet, choose_snippets, score_sentences
 from generator.refusal import RefusalModel
 from generator.search_plan import PlannedSearch
 from generator.settings import GeneratorSettings
 from generator.turn import Turn
 
 _MAX_CURATED_SENTENCES = 6
-_MAX_QUOTED_SENTENCES = 3
 _CLEARLY_BEST = 0.03  # cosine by which a FAQ question must beat the next one
-_QUOTED_SHARE = 0.5  # of the best sentence's probability: a neighbour in its snippet that is quoted with it
 
 
 @dataclass(slots=True)
@@ -142,7 +140,7 @@ class Ladder:
     def _extractive(self, state: Climb, turn: Turn) -> Iterator[TurnEvent]:
         if not self._is_confident(state):
             return
-        for sentence in _to_quote(state.snippets[0]):
+        for sentence in state.snippets[0].to_say:
             yield from turn.emit(sentence.text, [sentence.hit])
 
 
@@ -150,10 +148,3 @@ def _threshold(refusal: RefusalModel, settings: GeneratorSettings) -> float:
     if settings.refuse_below is not None:
         return settings.refuse_below
     return refusal.refuse_below if settings.max_wrong is None else refusal.threshold(settings.max_wrong)
-
-
-def _to_quote(snippet: Snippet) -> list[ScoredSentence]:
-    """The best sentence of the best snippet and its neighbours that score nearly as well, in reading order."""
-    enough = _QUOTED_SHARE * snippet.score
-    chosen = [s for s in snippet.sentences if s.score >= enough and not BARE_REPLY.match(s.text)]
-    return chosen[:_MAX_QUOTED_SENTENCES]

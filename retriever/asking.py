@@ -24,16 +24,20 @@ class Asked:
     context: SearchContext | None
     abroad: bool = False
 
-    def encode(self, embedder: Embedder) -> Vector:
-        """The text's vector, or its weighted mean with that of the context. A cosine with the mean is the mean of the
-        cosines, so it is not brought to unit length again."""
+    def encode(self, embedder: Embedder) -> tuple[Vector, Vector | None]:
+        """What to search with, and the vector of the text alone where that is another.
+
+        The first is the weighted mean of the second and that of the context. A cosine with the mean is the mean of the
+        cosines, so it is not brought to unit length again.
+        """
         encode = embedder.encode_queries
         if self.abroad and isinstance(embedder, Abroad):
             encode = embedder.encode_queries_abroad
         if self.context is None:
-            return np.asarray(encode([self.text])[0])
+            return np.asarray(encode([self.text])[0]), None
         own, around = encode([self.text, self.context.text])
-        return np.asarray((1.0 - self.context.share) * own + self.context.share * around, dtype=np.float32)
+        mean = (1.0 - self.context.share) * own + self.context.share * around
+        return np.asarray(mean, dtype=np.float32), np.asarray(own)
 
     def query(self, vector: Vector) -> Query:
         if self.context is None:

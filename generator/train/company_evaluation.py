@@ -24,7 +24,7 @@ AS_SERVED = WEIGHTS
 
 @dataclass(frozen=True, slots=True)
 class AnswerScore:
-    """One question; ``f1`` and ``right_first`` are of an answerable one, None otherwise.
+    """One question; ``f1`` and ``says_right`` are of an answerable one, None otherwise.
 
     ``refused``: the model finds declining likelier than any sentence. That is an opinion: whether to answer is settled
     before composing, so an answer is measured all the same.
@@ -33,7 +33,7 @@ class AnswerScore:
     answerable: bool
     refused: bool
     f1: float | None
-    right_first: float | None
+    says_right: float | None
     precision: float | None  # share of the said sentences that say a gold one
     support: float | None
 
@@ -45,18 +45,18 @@ class CompositionFigures:
     questions: int
     answerable: int
     f1: float
-    right_first: float
+    says_right: float
     answered: float
     refused: float
     precision: float
     support: float
 
     def to_gate(self) -> ModelFigures:
-        """``facts``: an answer has its facts when its first sentence is a right one."""
+        """``facts``: an answer has its facts when it says a right sentence."""
         return ModelFigures(
             questions=self.questions,
             f1=self.f1,
-            facts=self.right_first,
+            facts=self.says_right,
             answered_share=self.answered,
             refused_share=self.refused,
             citation_precision=self.precision,
@@ -105,7 +105,7 @@ def summarise(scores: Sequence[AnswerScore]) -> CompositionFigures:
         questions=len(scores),
         answerable=len(answerable),
         f1=_mean([score.f1 for score in answerable]),
-        right_first=_mean([score.right_first for score in answerable]),
+        says_right=_mean([score.says_right for score in answerable]),
         answered=_mean([float(not score.refused) for score in answerable]),
         refused=_mean([float(score.refused) for score in unanswerable], empty=1.0),
         precision=_mean([score.precision for score in scores if score.precision is not None], empty=1.0),
@@ -128,7 +128,7 @@ def _judge(one: Shown, said: Sequence[str], *, declined: bool = False) -> Answer
         answerable=bool(gold),
         refused=declined or not said,
         f1=token_f1(told, " ".join(gold)) if gold else None,
-        right_first=float(bool(right) and right[0]) if gold else None,
+        says_right=float(any(right)) if gold else None,
         precision=sum(right) / len(right) if right else None,
         support=support_share(told, [piece.text for piece in one.evidence]) if said else None,
     )

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 
 from domain.documents import Passage, ScoredPassage, StoredPassage
-from domain.protocols import SearchResult
+from domain.protocols import SearchContext, SearchResult
 from domain.text import count_words
 from generator.confidence import WordVectors, assess, word_covers
 from generator.evidence import EvidenceFound, ScoredSentence, choose_snippets, heading_of, score_sentences
@@ -63,11 +63,22 @@ def test_sentence_that_leans_on_the_one_before_brings_it_along() -> None:
     assert snippets[0].text.startswith("The frame has a warranty of ten years. It covers cracks and rust.")
 
 
+def test_follow_up_is_judged_half_by_its_own_words() -> None:
+    """What the conversation was about finds the passage; in it, the question asks for another sentence."""
+    text = "Tyres of rental bikes are checked daily. A helmet costs four euros."
+    context = SearchContext("are tyres of rental bikes checked daily and a helmet", 0.7)
+    own, around = EMBEDDER.encode_queries(["and a helmet", context.text])
+    planned = PlannedSearch("and a helmet", context.text, context)
+    alone = SearchResult((_hit(text),), None, around)
+    assert score_sentences(PlannedSearch(context.text, context.text), alone, EMBEDDER).sentences[0].index == 0
+    both = SearchResult((_hit(text),), None, 0.3 * own + 0.7 * around, own)
+    assert score_sentences(planned, both, EMBEDDER).sentences[0].index == 1
+
+
 def test_bare_yes_is_not_chosen_for_itself() -> None:
     hit = _hit("Yes. Children ride free in a trailer.", question="Do children ride free?")
     snippet = choose_snippets(_score("Do children ride free?", hit), max_words=150)[0]
-    assert any("trailer" in sentence.text for sentence in snippet.sentences)
-    assert snippet.ranked[0].text in ("Yes.", "Children ride free in a trailer.")
+    assert [sentence.text for sentence in snippet.to_say] == ["Children ride free in a trailer."]
 
 
 def test_long_sentence_is_shown_even_if_it_exceeds_the_budget_alone() -> None:

@@ -40,13 +40,15 @@ class SearchResult:
     """Passages best first, and the generation they came from (None before the first one is promoted).
 
     ``query_vector`` is (dimension,) float32, so that nobody embeds the same question twice; ``own_vector`` is
-    that of the query alone, where ``query_vector`` has a share of its context.
+    that of the query alone, where ``query_vector`` has a share of its context. ``asked`` is the query as it was
+    searched for, slips of the keyboard put right; empty where the searcher does not say.
     """
 
     passages: tuple[ScoredPassage, ...]
     generation: str | None
     query_vector: NDArray[np.float32]
     own_vector: NDArray[np.float32] | None = None
+    asked: str = ""
 
 
 @dataclass(frozen=True, slots=True)

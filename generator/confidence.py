@@ -148,7 +148,7 @@ def _is_slip(word: str, other: str) -> bool:
     """True when one is likely a misspelling of the other."""
     if len(word) < 4 or abs(len(word) - len(other)) > 2 or word[0] != other[0]:
         return False
-    return SequenceMatcher(None, word, other).ratio() >= _TYPO_RATIO
+    return sorted(word) == sorted(other) or SequenceMatcher(None, word, other).ratio() >= _TYPO_RATIO
 
 
 def _soft_cover(token: Token, vocabulary: Sequence[str], cosine: float) -> float:

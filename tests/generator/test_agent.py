@@ -289,6 +289,25 @@ def test_receipt_is_json_and_explains_the_turn() -> None:
     assert receipt["generation"] == "gen-1"
 
 
+class Correcting(WordSearcher):
+    """Puts one word right before it searches."""
+
+    def search(
+        self, query: str, top_k: int, collection: str | None = None, context: SearchContext | None = None
+    ) -> SearchResult:
+        right = query.replace("shvroum", "showroom")
+        return replace(super().search(right, top_k, collection, context), asked=right)
+
+
+def test_word_that_the_search_put_right_does_not_count_as_unknown() -> None:
+    def uncovered(searcher: WordSearcher) -> list[str]:
+        receipt = json.loads(json.dumps(_receipt(_agent(searcher=searcher)[0].answer("is the shvroum open"))))
+        return list(receipt["parts"][0]["confidence"]["uncovered"])
+
+    assert uncovered(WordSearcher()) == ["shvroum"]
+    assert uncovered(Correcting()) == []
+
+
 def test_closing_the_turn_asks_the_model_no_more() -> None:
     agent, model = _agent("You can return a lamp within 45 days of delivery.", "A return label costs €5 in Ireland.")
     events = agent.answer("return a lamp")

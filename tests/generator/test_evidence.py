@@ -108,6 +108,11 @@ def test_word_is_covered_by_inflection_slip_and_compound_but_not_by_nothing() ->
     assert covers["submarine"] < 0.5
 
 
+def test_two_letters_of_a_short_word_may_have_changed_places() -> None:
+    covers = word_covers("lmap limp", [_hit("The lamp is green.")], WordVectors(EMBEDDER))
+    assert covers["lmap"] > 0.5 > covers["limp"]
+
+
 def test_codes_are_there_or_not_and_own_figures_do_not_count() -> None:
     hits = [_hit("The lamp W21 has 3 years of warranty.")]
     covers = word_covers("warranty of W22 bought for 400", hits, WordVectors(EMBEDDER))

@@ -11,8 +11,10 @@ EMBEDDER = HashEmbedder()
 
 def test_a_question_without_context_is_itself() -> None:
     asked = Asked("lamp price", "shop", None)
-    assert np.allclose(asked.encode(EMBEDDER), EMBEDDER.encode_queries(["lamp price"])[0])
-    query = asked.query(asked.encode(EMBEDDER))
+    vector, alone = asked.encode(EMBEDDER)
+    assert alone is None
+    assert np.allclose(vector, EMBEDDER.encode_queries(["lamp price"])[0])
+    query = asked.query(vector)
     assert (query.terms, query.collection, query.context_terms) == (["lamp", "price"], "shop", ())
 
 
@@ -20,7 +22,9 @@ def test_similarities_in_context_are_the_weighted_mean_of_both() -> None:
     asked = Asked("and the price", None, SearchContext("a pendant lamp and the price", 0.7))
     own, around = EMBEDDER.encode_queries(["and the price", "a pendant lamp and the price"])
     document = EMBEDDER.encode_documents(["price of the pendant lamp"])[0]
-    vector = asked.encode(EMBEDDER)
+    vector, alone = asked.encode(EMBEDDER)
+    assert alone is not None
+    assert np.allclose(alone, own)
     assert np.isclose(vector @ document, 0.3 * (own @ document) + 0.7 * (around @ document), atol=1e-6)
     query = asked.query(vector)
     assert (list(query.terms), list(query.context_terms)) == (["price"], ["pendant", "lamp", "price"])

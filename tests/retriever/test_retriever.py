@@ -174,6 +174,7 @@ def test_mistyped_word_finds_its_passage(filled: KnowledgeBase) -> None:
     assert hit.passage.text == LAMPS
     assert hit.lexical_score is not None
     assert hit.score < filled.retriever.search("warranty", 1).passages[0].score
+    assert filled.retriever.search(" Waranty\n", 1).asked == "Waranty"  # this embedder has no lexicon to correct by
 
 
 def test_flipped_bit_in_any_file_is_not_served_and_the_previous_generation_answers(filled: KnowledgeBase) -> None:

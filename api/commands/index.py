@@ -13,7 +13,7 @@ from api.commands.context import JsonOption, open_services, working
 from api.schemas import GenerationView
 from domain.errors import AlreadyRunning, GateFailed
 from domain.indexing import GenerationRecord
-from domain.jobs import JobKind, JobStatus
+from domain.jobs import Job, JobKind, JobStatus
 from domain.protocols import ProgressListener
 
 generations = typer.Typer(help="Index generations.", no_args_is_help=True)
@@ -26,9 +26,13 @@ def reindex(
 ) -> None:
     """Build a new index generation beside the live one, gate it, promote it. Exit code 3: one is running already."""
     with open_services() as services:
-        job_id = _enqueue_or_adopt(services, {"full": full, "promote": not no_promote})
+        options = {"full": full, "promote": not no_promote}
+        job_id = _enqueue_or_adopt(services, options)
         with working(services), output.progress_bar("Re-indexing", visible=not as_json) as progress:
             report = _await_result(services, job_id, progress)
+            while not _has(services.jobs.get(job_id), options):
+                job_id = _enqueue_or_adopt(services, options)
+                report = _await_result(services, job_id, progress)
     if as_json:
         output.emit_json(report)
     else:
@@ -71,20 +75,23 @@ def _report_live(record: GenerationRecord) -> None:
     output.say(f"Generation {record.generation_id} with {record.passage_count} passages is live.")
 
 
-def _enqueue_or_adopt(services: Services, payload: dict[str, bool]) -> str:
-    """The same re-index that nobody has begun yet (an upload may have asked for it) is carried out, not refused.
+def _enqueue_or_adopt(services: Services, options: dict[str, bool]) -> str:
+    """A re-index that nobody has begun (an upload asked for it, or a killed command left it) is carried out, not
+    refused: where no worker runs, it would refuse every later one. One with other options goes first.
 
     Raises:
-        AlreadyRunning: a worker is at it, or the one that waits has other options.
+        AlreadyRunning: a worker is at it.
     """
     try:
-        return services.jobs.enqueue(JobKind.REINDEX, payload, singleton=True).job_id
+        return services.jobs.enqueue(JobKind.REINDEX, options, singleton=True).job_id
     except AlreadyRunning as error:
-        waiting = services.jobs.get(error.running_id)
-        options = {name: value for name, value in waiting.payload.items() if name != "day"}
-        if waiting.status is not JobStatus.QUEUED or options != payload:
+        if services.jobs.get(error.running_id).status is not JobStatus.QUEUED:
             raise
         return error.running_id
+
+
+def _has(job: Job, options: dict[str, bool]) -> bool:
+    return {name: value for name, value in job.payload.items() if name != "day"} == options
 
 
 def _await_result(services: Services, job_id: str, progress: ProgressListener) -> dict[str, object]:

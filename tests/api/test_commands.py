@@ -69,12 +69,10 @@ def test_worker_told_to_stop_by_a_signal_ends_cleanly_while_its_pipe_is_open() -
         assert process.wait(120) == 0
 
 
-def test_waiting_reindex_is_adopted_only_if_it_is_the_same(desk: Desk) -> None:
+def test_waiting_reindex_is_adopted(desk: Desk) -> None:
     usual = {"full": False, "promote": True}
     job_id = desk.services.jobs.enqueue(JobKind.REINDEX, usual, singleton=True).job_id
     assert _enqueue_or_adopt(desk.services, usual) == job_id
-    with pytest.raises(AlreadyRunning):
-        _enqueue_or_adopt(desk.services, {"full": False, "promote": False})
 
 
 def test_reindex_of_a_killed_command_is_adopted_once_its_lease_has_run_out(desk: Desk) -> None:

@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 from api.bootstrap import build_services
 from api.cli import app
 from api.settings import Settings
-from domain.jobs import JobKind
+from domain.jobs import JobKind, JobStatus
 from tests.fakes import HashEmbedder
 
 _RETURNS = """# Returns
@@ -112,6 +112,16 @@ def test_reindex_promotes_reuses_vectors_and_rolls_back(desk: CommandLine) -> No
     desk.run("generations", "rollback")
     live = [row for row in desk.facts("generations", "list")["generations"] if row["is_live"]]
     assert [row["generation_id"] for row in live] == [first["generation_id"]]
+
+
+def test_reindex_that_a_killed_command_left_goes_first_where_its_options_differ(
+    desk: CommandLine, folder: Path
+) -> None:
+    services = build_services(Settings(data_dir=folder / "data"), embedder=HashEmbedder())
+    left = services.jobs.enqueue(JobKind.REINDEX, {"full": True, "promote": False}, singleton=True)
+    assert desk.facts("reindex")["promoted"] is True
+    assert services.jobs.get(left.job_id).status is JobStatus.SUCCEEDED
+    services.close()
 
 
 def test_deleted_document_is_not_answered_from_any_more(desk: CommandLine, folder: Path) -> None:

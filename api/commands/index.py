@@ -102,5 +102,6 @@ def _await_result(services: Services, job_id: str, progress: ProgressListener) -
         if job.status is JobStatus.SUCCEEDED:
             return dict(job.result or {})
         if job.status is JobStatus.FAILED:
-            raise GateFailed(f"The re-index failed: {job.error}.", "The live generation still serves.")
+            reason = str(job.error).rstrip(".")
+            raise GateFailed(f"The re-index failed: {reason}.", "The live generation still serves.")
         time.sleep(services.settings.ingest.poll_seconds / 2)

@@ -51,20 +51,21 @@ class Composition:
         self._weights = weights
         self.declined = 0.0
 
-    def sentences(self) -> Iterator[ScoredSentence]:
-        """The sentences to say, in the document's order. No snippet fits the context: none."""
+    def sentences(self) -> Iterator[tuple[ScoredSentence, Snippet]]:
+        """The sentences to say, in the document's order, each with its snippet. No snippet fits the context: none."""
         budget = self._model.context_tokens - self._max_new_tokens
         evidence = [snippet.shown() for snippet in self._snippets]
         fitted = fit_evidence(self._question, evidence, self._model.count_tokens, budget)
         if not fitted:
             return
         mark = self._choose(render_prompt(self._question, fitted), self._snippets[: len(fitted)])
+        snippet = self._snippets[mark - 1]
         said: list[MarkedSentence] = []
-        for sentence in self._snippets[mark - 1].to_say[: self._max_sentences]:
+        for sentence in snippet.to_say[: self._max_sentences]:
             said.append(MarkedSentence(sentence.text, (mark,)))
             if len(said) > 1 and self._model.count_tokens(render_answer(said)) > self._max_new_tokens:
                 return
-            yield sentence
+            yield sentence, snippet
 
     def _choose(self, prompt: str, snippets: Sequence[Snippet]) -> int:
         """The mark, from 1, of the best snippet; whether to answer at all was settled before."""

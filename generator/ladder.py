@@ -133,17 +133,19 @@ class Ladder:
         stream = composition.sentences()
         while True:
             with turn.timed("generate"):
-                sentence = next(stream, None)
-            if sentence is None:
+                chosen = next(stream, None)
+            if chosen is None:
                 break
-            yield from turn.emit(sentence.text, [sentence.hit])
+            sentence, snippet = chosen
+            yield from turn.emit(sentence.text, [sentence.hit], snippet.span)
         state.declined = composition.declined
 
     def _extractive(self, state: Climb, turn: Turn) -> Iterator[TurnEvent]:
         if not self._is_confident(state):
             return
-        for sentence in state.snippets[0].to_say:
-            yield from turn.emit(sentence.text, [sentence.hit])
+        best = state.snippets[0]
+        for sentence in best.to_say:
+            yield from turn.emit(sentence.text, [sentence.hit], best.span)
 
 
 def _threshold(refusal: RefusalModel, settings: GeneratorSettings) -> float:

@@ -57,11 +57,14 @@ class Turn:
         self._seconds: defaultdict[str, float] = defaultdict(float)
         self._started = time.perf_counter()
 
-    def emit(self, text: str, proofs: Sequence[ScoredPassage]) -> Iterator[TurnEvent]:
+    def emit(self, text: str, proofs: Sequence[ScoredPassage], quote: Span | None = None) -> Iterator[TurnEvent]:
         """Say ``text`` if one of ``proofs`` supports it, tried in order; otherwise note why not. A repeat is skipped.
 
         What the sentence cannot do without (``generator.coherence``) is said with it, in the document's own words. The
         mark points at the supporting sentences themselves, not at the whole passage.
+
+        Args:
+            quote: of the passage's text; sentences that it holds are quoted as one place, under one mark.
         """
         text = " ".join(text.split())
         key = tuple(token.key for token in tokens(text))
@@ -78,13 +81,13 @@ class Turn:
                 whole = standing_alone(stretch, verdict.span)
             if verdict.span is not None and whole is not None:
                 self._said.add(key)
-                yield from self._tell(text, hit, _within(part, verdict.span), _within(part, whole))
+                yield from self._tell(text, hit, _within(part, verdict.span), _within(part, whole), quote)
                 return
             if verdict.score > best:
                 reason, best = Reason.CONTEXT if verdict.supported else verdict.reason, verdict.score
         self.dropped.append({"text": text, "reason": reason.value})
 
-    def _tell(self, text: str, hit: ScoredPassage, span: Span, whole: Span) -> Iterator[TurnEvent]:
+    def _tell(self, text: str, hit: ScoredPassage, span: Span, whole: Span, quote: Span | None) -> Iterator[TurnEvent]:
         passage = hit.passage
         told = [known for passage_id, known in self._told if passage_id == passage.passage_id]
         if any(known.start <= span.start and span.end <= known.end for known in told):
@@ -99,7 +102,8 @@ class Turn:
         self._told.append((passage.passage_id, cited))
         self.proven += 1
         yield from self._announce_language(passage.text)
-        yield from self._cite(" ".join([*lead, text, *tail]), hit, cited)
+        is_held = quote is not None and quote.start <= cited.start and cited.end <= quote.end
+        yield from self._cite(" ".join([*lead, text, *tail]), hit, quote if quote and is_held else cited)
 
     def say(self, said: FixedPhrase | Courtesy) -> Iterator[TurnEvent]:
         """Say a fixed phrase, which claims nothing and carries no mark; a courtesy in the customer's language."""

@@ -79,7 +79,7 @@ def measure(
     for done, one in enumerate(shown, start=1):
         limits = (settings.max_new_tokens, settings.max_sentences)
         composition = Composition(model, one.question.question, one.snippets, *limits, weights)
-        said = [sentence.text for sentence in composition.sentences()]
+        said = [sentence.text for sentence, _ in composition.sentences()]
         scores.append(_judge(one, said, declined=composition.declined > 0))
         if progress:
             progress(done, len(shown))

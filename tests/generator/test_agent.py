@@ -23,7 +23,7 @@ from domain.documents import Passage, ScoredPassage, StoredPassage
 from domain.errors import QuestionInvalid
 from domain.ids import sha256_hex
 from domain.protocols import LanguageModel, SearchContext, SearchResult
-from domain.text import words
+from domain.text import Span, words
 from generator.agent import Agent
 from generator.phrases import Courtesy, phrase
 from generator.refusal import RefusalModel
@@ -151,6 +151,19 @@ def test_unsupported_sentence_is_dropped_and_says_why() -> None:
     assert (turn.proven, turn.sentences) == (0, [])
     assert "90 days" in str(turn.dropped[0]["text"])
     assert "number" in str(turn.dropped[0]["reason"])
+
+
+def test_sentences_of_one_place_are_quoted_as_one_and_another_place_by_itself() -> None:
+    turn = Turn("can i return a lamp")
+    hit = ScoredPassage(KNOWLEDGE[0], 1.0, 1.0, None)
+    first, second = "You can return a lamp within 45 days of delivery. ", "A return label costs €5 in Ireland. "
+    third = "Lamps that were painted cannot be returned."
+    for sentence in (first, second, third):
+        list(turn.emit(sentence, [hit], Span(0, len(first + second) - 1)))
+    answer = turn.finish(AnswerStatus.ANSWERED, AnswerPath.GENERATED, 1.0, None, None)
+    assert answer.text == f"{first}[1] {second}[1] {third} [2]"
+    assert [citation.quote for citation in answer.citations] == [(first + second).strip(), third]
+    assert all(("Title\n\n" + RETURNS)[c.start_char : c.end_char] == c.quote for c in answer.citations)
 
 
 def test_bare_yes_from_another_question_is_not_said() -> None:

@@ -32,7 +32,7 @@ def _composition(likes: dict[str, float], hours: float, **limits: int) -> Compos
 
 
 def _said(composition: Composition) -> list[str]:
-    return [sentence.text for sentence in composition.sentences()]
+    return [sentence.text for sentence, _ in composition.sentences()]
 
 
 def test_the_best_snippet_is_said_whole_and_in_order_but_for_a_bare_yes() -> None:

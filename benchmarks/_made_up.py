@@ -46,6 +46,12 @@ class MadeUpKnowledge:
         first = number * 7919 % 900
         return f"how does {_word(first)} {_word(first * 3 % 2000)} {_word(first * 11 % 9000)} work"
 
+    def add(self, number: int) -> str:
+        """One more document of one passage, ready at return; returns a word that only it holds."""
+        word = f"xj{_word(number + 70_000)}"
+        self._write(f"added{number}.txt", 1, word)
+        return word
+
     def next_victim(self) -> str | None:
         """None when all are taken."""
         return self._victims.pop(0) if self._victims else None

@@ -14,6 +14,7 @@ _FIGURES = {
     "support": "3-grams of the answer in its quotes",
     "quotes_exact": "quotes exact",
     "citation_overlap": "citations on a gold span",
+    "citation_verbatim": "citations that quote their sentence word for word",
     "citation_precision": "citations right as the golden questions judge",
     "gold_found": "gold span in a found passage",
     "best_sentence_f1": "F1 of the best sentence by MiniLM",

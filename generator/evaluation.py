@@ -19,7 +19,7 @@ from domain.chat import Answer, AnswerStatus, ChatMessage, Role, TurnEvent, Turn
 from domain.errors import InvalidInput
 from domain.protocols import Searcher
 from generator.metrics import Figure as Figure  # what reports are made of: theirs to import from here
-from generator.metrics import all_facts_said, bootstrap, quote_is_right, support_share, token_f1
+from generator.metrics import all_facts_said, bootstrap, quote_is_right, quote_says, support_share, token_f1
 from generator.search_plan import interleave, plan_searches
 
 _MAX_QUERY_CHARS = 4000  # no golden question comes near it
@@ -50,7 +50,11 @@ class GoldenQuery:
 
 @dataclass(frozen=True, slots=True)
 class AnswerFigures:
-    """How one query was answered; None where a figure has no meaning (a refusal cites nothing)."""
+    """How one query was answered; None where a figure has no meaning (a refusal cites nothing).
+
+    Of the ``citations``, ``citations_right`` quote the gold evidence, ``citations_verbatim`` their sentence word for
+    word.
+    """
 
     id: str
     answerable: bool
@@ -63,6 +67,7 @@ class AnswerFigures:
     support: float | None
     confidence: float
     seconds: float
+    citations_verbatim: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,6 +180,7 @@ def measure(query: GoldenQuery, answer: Answer, seconds: float) -> AnswerFigures
         support=support_share(said, quotes.values()) if said else None,
         confidence=answer.confidence,
         seconds=seconds,
+        citations_verbatim=sum(quote_says(quote, sentence) for sentence, quote in pairs),
     )
 
 
@@ -202,6 +208,7 @@ def _figures(measured: Sequence[AnswerFigures]) -> dict[str, Figure]:
         "facts": [float(bool(m.facts)) for m in answerable],
         "facts_when_answered": [float(bool(m.facts)) for m in answerable if m.answered],
         "citation_precision": [m.citations_right / m.citations for m in citing],
+        "citation_verbatim": [m.citations_verbatim / m.citations for m in citing],
         "support": [m.support for m in citing if m.support is not None],
     }
     return {name: bootstrap(found) for name, found in values.items()}

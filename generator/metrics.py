@@ -69,6 +69,12 @@ def quote_is_right(quote: str, gold: str) -> bool:
     return sum((Counter(cited) & Counter(wanted)).values()) / len(wanted) >= _QUOTE_OVERLAP
 
 
+def quote_says(quote: str, sentence: str) -> bool:
+    """The sentence stands in the quote word for word; white space, punctuation and case aside."""
+    shown, said = words(_plain(quote)), words(_plain(sentence))
+    return bool(said) and f" {' '.join(said)} " in f" {' '.join(shown)} "
+
+
 def support_share(said: str, quotes: Iterable[str]) -> float:
     """Share of the answer's word 3-grams found in the quotes; a shorter answer counts as one gram."""
     wanted = _grams(said)

@@ -86,7 +86,7 @@ def test_right_answer_scores_full_marks() -> None:
     figures = measure(GOLD, _answer(quote, quote), 0.1)
     assert figures.f1 == 1.0
     assert figures.facts is True
-    assert (figures.citations_right, figures.citations) == (1, 1)
+    assert (figures.citations_right, figures.citations_verbatim, figures.citations) == (1, 1, 1)
     assert figures.support == 1.0
 
 

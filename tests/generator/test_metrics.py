@@ -7,6 +7,7 @@ from generator.metrics import (
     compare,
     coverage_curve,
     quote_is_right,
+    quote_says,
     roc_auc,
     support_share,
     token_f1,
@@ -32,6 +33,14 @@ def test_token_f1_ignores_case_articles_and_punctuation() -> None:
 )
 def test_quote_is_judged_against_gold(quote: str, right: bool) -> None:
     assert quote_is_right(quote, "You may return items within 45 days.") is right
+
+
+def test_quote_says_a_sentence_word_for_word_or_not_at_all() -> None:
+    quote = "Returns are free.  You may return\nitems within 45 days (zone A)."
+    assert quote_says(quote, "you may return items within 45 days")
+    assert not quote_says(quote, "You may return items within 45 weeks.")
+    assert not quote_says(quote, "may return your items")
+    assert not quote_says(quote, "?!")
 
 
 def test_support_is_the_share_of_the_answers_three_grams() -> None:

@@ -1,8 +1,7 @@
 """Examples as the choices that composing makes.
 
-``generator.composition`` composes by choosing: at each step every sentence of the evidence that may follow is a
-candidate, judged by the summed log-likelihood of its opening words; beside them stands ``[0]`` at the first step, and
-the end of the text later.
+``generator.composition`` composes by choosing: every sentence of the evidence is a candidate, judged by the summed
+log-likelihood of its opening words; beside them stands ``[0]``. Training goes on, with what is said next and the end.
 """
 
 from __future__ import annotations

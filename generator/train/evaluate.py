@@ -1,7 +1,7 @@
 """Choosing as it is used, on unseen documents: ``python -m generator.train.evaluate FOLDER EXAMPLES.jsonl``.
 
-As in ``generator.composition``, without the evidence's bias: at each step the sentences of the evidence that may follow
-and the end are candidates, and the one with the likeliest opening is taken; ``[0]`` is left out, and its margin over
+As it is trained, sentence after sentence, without the evidence's bias: at each step the sentences that may follow and
+the end are candidates, and the one with the likeliest opening is taken; ``[0]`` is left out, and its margin over
 the best first sentence is judged apart. Gold answers come from the data sets: a right sentence that the data set did
 not choose counts as wrong. Two baselines need no model: the first sentence of ``[1]``, and the whole of ``[1]``.
 """

@@ -46,7 +46,7 @@ def main() -> None:
         for asked in _sets(options.data, options.limit):
             data_dir = build_knowledge_base(asked.files, asked.name, options.work_dir, settings)
             with open_product(settings, data_dir) as services:
-                examiner = _Examiner(services, asked.name)
+                examiner = _Examiner(services)
                 for question in track(asked.questions, asked.name):
                     for row in examiner.ask(question):
                         lines.write(json.dumps({"set": asked.name, **row}) + "\n")
@@ -91,9 +91,10 @@ def _holds(start: int, end: int, row: dict[str, object]) -> bool:
 
 
 class _Examiner:
-    def __init__(self, services: Services, collection: str) -> None:
+    """Searches the whole knowledge base, which holds one set's documents."""
+
+    def __init__(self, services: Services) -> None:
         self._services = services
-        self._collection = collection
         self._embedder: Embedder = RememberingEmbedder(services.embedder)
         self._words = WordVectors(services.embedder)
         self._refusal = RefusalModel.load(SHIPPED_CALIBRATION)
@@ -104,7 +105,7 @@ class _Examiner:
         planned = plan_searches(question.text, question.history, generator.max_question_chars)
         if len(planned) != 1:
             return
-        result = planned[0].run(self._services.retriever, _DEEPER, self._collection)
+        result = planned[0].run(self._services.retriever, _DEEPER, None)
         others = tuple(hit for hit in result.passages if hit.stored.source not in question.sources)
         for passages, is_there in ((result.passages, True), (others, False)):
             shown = replace(result, passages=passages[: generator.passages])

@@ -1,18 +1,20 @@
 """Fits calibrated refusal: ``python -m generator.train.refusal [--keep] FOLDER RECORDS.jsonl...``.
 
-A record is what ``benchmarks.answer_quality --side fit`` writes for a question: the confidence features of its parts,
-and whether a found passage holds the answer. Each question is there twice, with its document in the knowledge base and
-without. Writes ``refusal.json`` into FOLDER and logs what it reached. With ``--keep`` the weights that are there stay,
-and only their curve is measured.
+A record is what ``benchmarks.refusal_questions`` writes for a question: the confidence features of its parts, and
+whether a found passage holds the answer. Each question is there twice, with its document in the knowledge base and
+without. Writes ``refusal.json`` into FOLDER and logs what it reached. With ``--keep`` the weights that are there keep
+their proportions, so that the order of the questions stays as it was: only a slope and a bias are fitted to their sum
+(Platt 1999), and the confidence to answer from moves along.
 """
 
 from __future__ import annotations
 
 import json
 import logging
+import math
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -115,12 +117,29 @@ def area_under_curve(probabilities: NDArray[np.float64], rows: Sequence[Labelled
     return float((above > 0).mean() + 0.5 * (above == 0).mean())
 
 
+def calibration_error(probabilities: NDArray[np.float64], rows: Sequence[Labelled], bins: int = 10) -> float:
+    """Expected calibration error: by how much confidence and share of right ones differ, over bins of equal width."""
+    right = np.array([row.right for row in rows])
+    bin_of = np.minimum((probabilities * bins).astype(int), bins - 1)
+    gaps = [abs(float((probabilities - right)[bin_of == b].sum())) for b in range(bins)]
+    return sum(gaps) / len(rows)
+
+
+def _sigmoid(log_odds: float) -> float:
+    return 1.0 / (1.0 + math.exp(-log_odds))
+
+
 def main(folder: Path, records: Sequence[Path], keep: bool = False) -> None:
     rows = [row for path in records for row in read_records(path)]
     file = folder / REFUSAL_FILE
     before: dict[str, Any] = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {"refuse_below": 0.5}
+    refuse_below = float(before["refuse_below"])
     if keep:
-        bias, weights = before["bias"], np.array([before["weights"].get(name, 0.0) for name in FEATURES])
+        known = np.array([before["weights"].get(name, 0.0) for name in FEATURES])
+        sums = [before["bias"] + float(np.array(row.features) @ known) for row in rows]
+        shift, slope = fit([replace(row, features=(total,)) for row, total in zip(rows, sums, strict=True)])
+        bias, weights = shift + slope[0] * before["bias"], slope[0] * known
+        refuse_below = _sigmoid(shift + slope[0] * math.log(refuse_below / (1.0 - refuse_below)))
         held = predict(bias, weights, rows)
     else:
         bias, weights = fit(rows)
@@ -128,10 +147,11 @@ def main(folder: Path, records: Sequence[Path], keep: bool = False) -> None:
     facts = {
         "bias": round(bias, 4),
         "weights": {name: round(float(weight), 4) for name, weight in zip(FEATURES, weights, strict=True) if weight},
-        "refuse_below": before["refuse_below"],
+        "refuse_below": round(refuse_below, 4),
         "questions": len(rows),
         "right": sum(row.right for row in rows),
         "auc": round(area_under_curve(held, rows), 4),
+        "calibration_error": round(calibration_error(held, rows), 4),
         "curve": curve(held, rows),
     }
     file.write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")

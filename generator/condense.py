@@ -64,10 +64,15 @@ def condense(question: str, history: Sequence[ChatMessage]) -> str:
     if asked_before is None or not is_follow_up(question):
         return question
     carried = [_shorten(asked_before)]
-    answered = _last(history, Role.ASSISTANT)
+    answered = last_answer(history)
     if answered:
-        carried.append(_shorten(_MARKS.sub("", answered)))
+        carried.append(_shorten(answered))
     return " ".join(part for part in (*carried, question.strip()) if part)
+
+
+def last_answer(history: Sequence[ChatMessage]) -> str:
+    """What the customer was told last, without marks; empty before the first answer."""
+    return _MARKS.sub("", _last(history, Role.ASSISTANT) or "")
 
 
 def conversation(history: Sequence[ChatMessage]) -> str:

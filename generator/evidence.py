@@ -15,7 +15,7 @@ import numpy as np
 
 from domain.documents import Passage, ScoredPassage
 from domain.protocols import Embedder, SearchResult
-from domain.text import Span, count_words, sentence_spans
+from domain.text import Span, count_words, sentence_spans, words
 from generator.answer_types import expected_types, holds_type
 from generator.prompt import Evidence
 from generator.search_plan import PlannedSearch
@@ -25,11 +25,12 @@ MAX_SNIPPETS = 4
 _MAX_SNIPPET_SENTENCES = 3
 _MAX_SNIPPET_WORDS = 75
 _MAX_SENTENCES_SCORED = 80
-# Of the cosine to the question, the share of its words, the passage's search score, and holding the kind of thing asked
-# for, such as an amount. Set by hand on the visible golden questions, then put on the scale of log-odds by a logistic
-# fit there; a fit of each weight changed neither that set nor Doc2Dial (docs/generator.md).
+# Of the cosine to the question, the share of its words, the passage's search score, holding the kind of thing asked
+# for, such as an amount, how nearly the entry's own question asks the same, and having been said in the last answer.
+# Set by hand on the visible golden questions and Doc2Dial; docs/quality.md has what else was tried.
 _BIAS = -4.8
-_WEIGHTS = (4.0, 1.0, 1.6, 0.32)
+_WEIGHTS = (4.0, 1.5, 1.6, 0.32, 4.0, -1.0)
+_ASKS_ALIKE = 0.5  # cosine of two questions; below it, two FAQ entries of one shop differ no less
 _NEIGHBOUR_SHARE = 0.6  # of the best sentence's probability: a neighbour that is as likely comes along
 _LEANING = re.compile(
     r"^(?:it|its|this|that|these|those|they|their|he|she|then|otherwise|however|but|also|in (?:this|that) case|"
@@ -116,11 +117,13 @@ def score_sentences(planned: PlannedSearch, result: SearchResult, embedder: Embe
     asked = (planned.part if planned.context else planned.query, planned.query)
     overlaps = np.mean([_overlaps(_keys(text), shown) for text in asked], axis=0)
     expected = expected_types(planned.query)
+    told = _plain(planned.told)
     scored = []
     for (hit, i, span), overlap, cosine in zip(found, overlaps, cosines, strict=True):
         text = span.of(hit.passage.text)
         holds = bool(expected) and holds_type(expected, text)
-        signals = (float(cosine), float(overlap), hit.score, float(holds))
+        entry = max(0.0, (hit.question_score or 0.0) - _ASKS_ALIKE)
+        signals = (float(cosine), float(overlap), hit.score, float(holds), entry, float(_plain(text) in told))
         log_odds = _BIAS + sum(weight * signal for weight, signal in zip(_WEIGHTS, signals, strict=True))
         scored.append(ScoredSentence(hit, i, span, text, log_odds))
     return EvidenceFound(
@@ -136,6 +139,10 @@ def _sentences(passage: Passage) -> Iterator[tuple[int, Span]]:
             yield number, Span(part.start + span.start, part.start + span.end)
             number += 1
         number += 1
+
+
+def _plain(text: str) -> str:
+    return f" {' '.join(words(text.lower()))} "
 
 
 def _keys(text: str) -> frozenset[str]:

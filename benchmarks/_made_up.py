@@ -10,6 +10,7 @@ from api.bootstrap import Services
 from domain.documents import Passage
 from domain.ids import passage_id, sha256_hex
 from domain.jobs import JobKind
+from domain.protocols import Vectors
 
 _WORDS_A_PASSAGE = 60
 _VOCABULARY = 50_000
@@ -47,16 +48,16 @@ class MadeUpKnowledge:
         return f"how does {_word(first)} {_word(first * 3 % 2000)} {_word(first * 11 % 9000)} work"
 
     def add(self, number: int) -> str:
-        """One more document of one passage, ready at return; returns a word that only it holds."""
-        word = f"xj{_word(number + 70_000)}"
-        self._write(f"added{number}.txt", 1, word)
-        return word
+        """One more document of one passage, ready at return; returns the question that it answers."""
+        question = f"what about xj{_word(number + 70_000)}"
+        self._write(f"added{number}.txt", 1, question, self._services.embedder.encode_queries([question]))
+        return question
 
     def next_victim(self) -> str | None:
         """None when all are taken."""
         return self._victims.pop(0) if self._victims else None
 
-    def _write(self, source: str, count: int, extra: str) -> str:
+    def _write(self, source: str, count: int, extra: str, vectors: Vectors | None = None) -> str:
         words = self._rng.choice(_VOCABULARY, size=(count, _WORDS_A_PASSAGE), p=self._shares)
         texts = [" ".join([*(_word(int(n)) for n in row), extra]).strip() for row in words]
         _, job = self._services.documents.accept_upload(
@@ -76,9 +77,7 @@ class MadeUpKnowledge:
             identifier = passage_id(document_id, text, 0)
             passages.append(Passage(identifier, document_id, 1, ordinal, start, start + len(text), text))
             start += len(text) + 1
-        rows = self._centres[self._rng.integers(0, _CENTRES, count)]
-        rows = rows + self._rng.standard_normal(rows.shape).astype(np.float32)
-        rows /= np.linalg.norm(rows, axis=1, keepdims=True)
+        rows = self._draw_vectors(count) if vectors is None else vectors
         self._services.documents.complete_ingest(
             claimed.job_id,
             claimed.fence,
@@ -91,6 +90,11 @@ class MadeUpKnowledge:
             fingerprint=self._services.embedder.fingerprint,
         )
         return document_id
+
+    def _draw_vectors(self, count: int) -> Vectors:
+        rows = self._centres[self._rng.integers(0, _CENTRES, count)]
+        rows = rows + self._rng.standard_normal(rows.shape).astype(np.float32)
+        return np.asarray(rows / np.linalg.norm(rows, axis=1, keepdims=True), dtype=np.float32)
 
 
 def peak_rss_mb() -> int:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from domain.documents import Passage, ScoredPassage, StoredPassage
@@ -73,6 +75,32 @@ def test_follow_up_is_judged_half_by_its_own_words() -> None:
     assert score_sentences(PlannedSearch(context.text, context.text), alone, EMBEDDER).sentences[0].index == 0
     both = SearchResult((_hit(text),), None, 0.3 * own + 0.7 * around, own)
     assert score_sentences(planned, both, EMBEDDER).sentences[0].index == 1
+
+
+def test_entry_whose_question_asks_nearly_the_same_outranks_a_sentence_with_more_of_the_words() -> None:
+    text = "Five weeks."
+    entry = _hit(text, question="How long is a fix?")
+    wordy = _hit("Some say that a repair does take more patience than a bicycle deserves.")
+    question = "How long does a repair take?"
+
+    def best(similarity: float) -> str:
+        return _score(question, wordy, replace(entry, question_score=similarity))[0].text
+
+    assert best(0.4) == wordy.passage.text
+    assert best(0.95) == text
+
+
+def test_what_was_said_in_the_last_answer_stands_behind_its_equals() -> None:
+    text = "Tyres cost ten euros each. Tyres cost two euros used."
+    question = "and tyres cost"
+
+    def first(told: str) -> str:
+        result = SearchResult((_hit(text),), None, EMBEDDER.encode_queries([question])[0])
+        return score_sentences(PlannedSearch(question, question, None, told), result, EMBEDDER).sentences[0].text
+
+    said = first("")
+    assert first(f"Hello! {said.upper()} [1] Bye.") != said
+    assert first("Tyres cost a lot.") == said
 
 
 def test_bare_yes_is_not_chosen_for_itself() -> None:

@@ -21,6 +21,7 @@ def test_follow_up_is_searched_for_with_what_it_follows() -> None:
     assert search.query == "Do you repair kettles? Yes. A repair costs 25 EUR. and how long?"
     assert search.context is not None
     assert search.context.text == search.query
+    assert search.told == "Yes. A repair costs 25 EUR."
 
 
 def test_question_after_a_greeting_is_searched_for_by_itself() -> None:

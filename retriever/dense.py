@@ -25,7 +25,7 @@ _RESCORED = 200  # rows compared exactly, and twice as many as are wanted if tha
 # A filter that leaves no more rows than this is answered from the exact vectors.
 _EXACT_BELOW = 2_000
 _BLOCK = 20_000  # rows in memory at once while building
-_TRAINING_ROWS = 50_000
+_TRAINING_ROWS = 10_000  # their mean is the centre of the codes; more cost memory and find nothing more
 _SEED = 17  # of the rotation; a rebuilt index is the same index
 
 

@@ -19,7 +19,7 @@ B = 0.75
 _ARRAYS = ("starts", "rows", "saturations", "peaks")
 # Before a list longer than this is read, it is worth to look whether it can still bring a new passage.
 _LONG = 5_000
-_BLOCK = 50_000  # passages counted at once while building: memory holds the index and little more
+_BLOCK = 10_000  # passages counted at once while building: memory holds the index and little more
 
 
 def inverse_document_frequency(frequency: int, passages: int) -> float:

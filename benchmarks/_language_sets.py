@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks._doc2dial import read_documents, read_turns
-from domain.documents import MAX_PASSAGE_WORDS
+from domain.documents import MAX_PASSAGE_WORDS, Passage
 from domain.text import Span, word_spans
+from domain.windows import Windows, search_windows
 from generator.train.sources import read_rows
 
 PASSAGES = 240
@@ -26,12 +27,19 @@ _TRANSLATED = {"zh": 0.7, "ja": 0.5}  # of the letters: pages that were left in 
 
 @dataclass(frozen=True, slots=True)
 class LanguageSet:
-    """``answers[n]`` are the places in ``passages`` that answer ``questions[n]``."""
+    """``answers[n]`` are the places in ``passages`` that answer ``questions[n]``; a passage may begin with
+    its heading."""
 
     name: str
     questions: tuple[str, ...]
     passages: tuple[str, ...]
     answers: tuple[frozenset[int], ...]
+    headings: tuple[str, ...] = ()
+
+    def windows(self) -> list[Windows]:
+        """Of each passage the windows that the product embeds, each under the heading."""
+        headed = zip(self.passages, self.headings or [""] * len(self.passages), strict=True)
+        return [_as_windows(text.removeprefix(f"{heading}\n"), heading) for text, heading in headed]
 
 
 def read_sets(data: Path) -> list[LanguageSet]:
@@ -59,9 +67,14 @@ def _help_sets(data: Path) -> list[LanguageSet]:
     titled = {lang: tuple(map("\n".join, zip(asked[lang], bare[lang], strict=True))) for lang in pages}
     across = [(lang, "en") for lang in _HELP_LANGUAGES if lang != "en"] + [("en", "zh"), ("en", "es")]
     return [
-        *(LanguageSet(f"help {a} to {b}", asked[a], titled[b], itself) for a, b in across),
+        *(LanguageSet(f"help {a} to {b}", asked[a], titled[b], itself, asked[b]) for a, b in across),
         *(LanguageSet(f"help {lang} to {lang}", asked[lang], bare[lang], itself) for lang in _HELP_LANGUAGES),
     ]
+
+
+def _as_windows(text: str, heading: str) -> Windows:
+    path = (heading,) if heading else ()
+    return search_windows(Passage("", "", 1, 0, 0, len(text), text, path))
 
 
 def _help_pages(data: Path, language: str) -> dict[str, Mapping[str, Any]]:

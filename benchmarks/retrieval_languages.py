@@ -2,7 +2,7 @@
 
     python -m benchmarks.retrieval_languages [--data ../shared/data]
 
-Through the product's own segments, BM25 and fusion; each passage is embedded as one text. Also: how many
+Through the product's own windows, segments, BM25 and fusion. Also: how many
 English questions are taken for another language. Writes benchmarks/results/retrieval_languages.json.
 """
 
@@ -26,6 +26,7 @@ from numpy.typing import NDArray
 from benchmarks._language_sets import LanguageSet, read_sets
 from domain.language import ENGLISH, language_of
 from domain.protocols import Vectors
+from domain.windows import encode_windows
 from generator.metrics import bootstrap, compare
 from generator.train.sources import read_rows
 from retriever.embedder import MiniLMEmbedder
@@ -117,7 +118,7 @@ def _measure(one: LanguageSet, systems: Mapping[str, EnsembleEmbedder]) -> dict[
 def _hits(one: LanguageSet, embedder: EnsembleEmbedder, dense_weight: float, by_language: bool) -> list[float]:
     """1.0 for each question with an answering passage among the first five."""
     names = [f"{n:06}" for n in range(len(one.passages))]
-    vectors = embedder.encode_documents(one.passages)
+    vectors = encode_windows(embedder, one.windows())
     terms = extract_terms(one.passages)
     entries = [IndexEntry(*row, None) for row in zip(names, names, map(tuple, terms), vectors, strict=True)]
     snapshot = Snapshot(0, embedder.dimension).advance(1, entries, ())

@@ -17,9 +17,10 @@ from numpy.typing import NDArray
 from domain.language import ENGLISH, language_of, load_languages
 from domain.protocols import Embedder, Vectors
 
-# What the first member keeps of the cosine with a query in another language: enough for the names and numbers in it.
-# Recall hardly moves from 0.1 to 0.3 (docs/retriever.md, Languages).
-_SHARE_ABROAD = 0.2
+# What the first member keeps of the cosine with a query in another language, for the names and numbers in it, and with
+# one too short to tell, which may be English (docs/retriever.md, Languages).
+_SHARE_ABROAD = 0.1
+_SHARE_IN_DOUBT = 0.4
 _CALLERS = 32  # who may wait for a member at the same time; those who wait together are encoded together
 
 
@@ -37,6 +38,10 @@ class Abroad(Protocol):
 def are_abroad(documents: Sequence[str]) -> bool:
     """True when most of what a query found is in another language than English."""
     return 2 * sum(language_of(text) not in (None, ENGLISH) for text in documents) > len(documents)
+
+
+def _share(language: str | None) -> float | None:
+    return {ENGLISH: None, None: _SHARE_IN_DOUBT}.get(language, _SHARE_ABROAD)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,13 +87,12 @@ class EnsembleEmbedder:
             member.embedder.load()
 
     def encode_queries(self, texts: Sequence[str]) -> Vectors:
-        """As ``encode_documents``; a query in another language than English is weighed anew, see the class."""
-        are_abroad = [language_of(text) not in (None, ENGLISH) for text in texts]
-        return self._encode_queries(texts, are_abroad)
+        """As ``encode_documents``; a query that is not clearly English is weighed anew, see the class."""
+        return self._encode_queries(texts, [_share(language_of(text)) for text in texts])
 
     def encode_queries_abroad(self, texts: Sequence[str]) -> Vectors:
         """As ``encode_queries`` does with another language, whatever language these are in."""
-        return self._encode_queries(texts, [True] * len(texts))
+        return self._encode_queries(texts, [_SHARE_ABROAD] * len(texts))
 
     def encode_documents(self, texts: Sequence[str]) -> Vectors:
         scales = np.tile(self._roots, (len(texts), 1))
@@ -98,8 +102,9 @@ class EnsembleEmbedder:
     def _roots(self) -> NDArray[np.float64]:
         return np.sqrt([member.weight for member in self._members])
 
-    def _encode_queries(self, texts: Sequence[str], are_abroad: Sequence[bool]) -> Vectors:
-        shares = np.array([self._shares(abroad) for abroad in are_abroad]).reshape(-1, len(self._members))
+    def _encode_queries(self, texts: Sequence[str], firsts: Sequence[float | None]) -> Vectors:
+        """``firsts``: the first member's share in each query; None keeps the shares that are stored."""
+        shares = np.array([self._shares(first) for first in firsts]).reshape(-1, len(self._members))
         encoded = self._all(lambda embedder: embedder.encode_queries(texts))
         return self._join(encoded, shares / self._roots)
 
@@ -109,12 +114,12 @@ class EnsembleEmbedder:
         running = [self._pool.submit(encode, embedder) for embedder in others]
         return [encode(first), *(future.result() for future in running)]
 
-    def _shares(self, abroad: bool) -> list[float]:
+    def _shares(self, share: float | None) -> list[float]:
         """Of each member in the cosines of a query; they add up to 1."""
         first, *others = [member.weight for member in self._members]
-        if not others or not abroad:
+        if not others or share is None:
             return [first, *others]
-        return [_SHARE_ABROAD, *((1 - _SHARE_ABROAD) * weight / sum(others) for weight in others)]
+        return [share, *((1 - share) * weight / sum(others) for weight in others)]
 
     def _join(self, encoded: Sequence[Vectors], scales: NDArray[np.float64]) -> Vectors:
         """(n, sum of dimensions) float32. ``scales``: (n, members)."""

@@ -1,6 +1,7 @@
 """How fast the GPT-2 answers: our engine, transformers and CTranslate2 on the same checkpoints in one run.
 
-    python -m benchmarks.generator_speed                  CPU: the shipped model, 28M and 124M shapes; minutes
+    python -m benchmarks.generator_speed                  CPU: the shipped model, 28M and 124M shapes; half an hour
+    python -m benchmarks.generator_speed --shapes         the shipped model alone; four minutes
     python -m benchmarks.generator_speed --quick          the shipped model, three prompts, once
     python -m benchmarks.generator_speed --device cuda    one and 64 streams of the 124M shape on a GPU
 
@@ -63,6 +64,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="the shipped model only, three prompts, once")
     parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
+    parser.add_argument("--shapes", choices=_SHAPES, nargs="*", default=list(_SHAPES), help="beside the shipped model")
     parser.add_argument("--threads", type=int, default=os.cpu_count() or 1)
     arguments = parser.parse_args()
     if arguments.device == "cuda":
@@ -71,7 +73,7 @@ def main() -> None:
         result = measure_cuda(quick=arguments.quick)
     else:
         torch.set_num_threads(arguments.threads)
-        result = _measure_cpu(arguments.threads, arguments.quick)
+        result = _measure_cpu(arguments.threads, arguments.quick, arguments.shapes)
     suffix = "_cuda" if arguments.device == "cuda" else ""
     path = _ROOT / "benchmarks" / "results" / f"generator_speed{suffix}.json"
     facts = {"measured_at": datetime.now(UTC).isoformat(timespec="seconds"), "machine": machine()}
@@ -79,7 +81,7 @@ def main() -> None:
     print(f"Written to {path.relative_to(_ROOT)}")
 
 
-def _measure_cpu(threads: int, quick: bool) -> dict[str, Any]:
+def _measure_cpu(threads: int, quick: bool, shapes: Sequence[str]) -> dict[str, Any]:
     result: dict[str, Any] = {"threads": threads}
     repeats, customers = (1, 3) if quick else (7, _CUSTOMERS)
     with tempfile.TemporaryDirectory() as holder:
@@ -87,7 +89,7 @@ def _measure_cpu(threads: int, quick: bool) -> dict[str, Any]:
         result["shipped"] = _measure_model(
             inspect_model_folder(_SHIPPED), work, threads, repeats, customers, is_random=False
         )
-        for name, sizes in ({} if quick else _SHAPES).items():
+        for name, sizes in [(name, _SHAPES[name]) for name in shapes if not quick]:
             path = random_checkpoint(work, name, *sizes, like=_SHIPPED)
             result[name] = _measure_model(inspect_model_folder(path), work, threads, repeats, customers, is_random=True)
     return result

@@ -49,7 +49,7 @@ def _negations(at: Comparison) -> None:
     ours = [i for i, t in enumerate(at.said) if t.kind is Kind.NEGATION]
     theirs = [
         j for j, t in enumerate(at.shown)
-        if t.kind is Kind.NEGATION and _denied_segment(at, j) in at.context and not _is_dropped_adjunct(at, j)
+        if t.kind is Kind.NEGATION and _denied_segments(at, j) & at.context and not _is_dropped_adjunct(at, j)
     ]  # fmt: skip
     at.found["negation"] += len(ours) != len(theirs)
     is_firmer = any(at.said[i].raw.lower() in _NEVER for i in ours)
@@ -65,10 +65,9 @@ def _negations(at: Comparison) -> None:
             at.found["negation"] += 1
 
 
-def _denied_segment(at: Comparison, j: int) -> int:
-    """Its own, or for a negation that ends its stretch (``not if it was opened``) the next."""
-    following = at.shown[j + 1 : j + 2]
-    return following[0].segment if following else at.shown[j].segment
+def _denied_segments(at: Comparison, j: int) -> set[int]:
+    """Its own, and for a negation that ends its stretch (``not if it was opened``) the next."""
+    return {term.segment for term in at.shown[j : j + 2]}
 
 
 def _is_dropped_adjunct(at: Comparison, j: int) -> bool:

@@ -72,7 +72,13 @@ def expect_no_sideways_scrolling(page: Page) -> None:
     """Once the page has settled: on a busy machine it is measured while it is still being laid out."""
     overhang = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
     with suppress(PlaywrightTimeoutError):
-        page.wait_for_function(
-            f"() => {overhang} === 0", timeout=5000
-        )  # a bare expression needs eval, which CSP denies
-    assert page.evaluate(overhang) == 0, f"{page.evaluate(overhang)} pixels stick out at the side"
+        # A function, because a bare expression needs eval, which the page's policy denies.
+        page.wait_for_function(f"() => {overhang} === 0", timeout=5000)
+    assert page.evaluate(overhang) == 0, f"{page.evaluate(overhang)} pixels stick out: {page.evaluate(_WIDE)}"
+
+
+_WIDE = """
+  [...document.querySelectorAll("*")]
+    .filter((part) => part.getBoundingClientRect().right > document.documentElement.clientWidth + 1)
+    .map((part) => `${part.tagName}.${part.className}#${part.id}`)
+"""

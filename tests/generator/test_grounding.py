@@ -87,6 +87,7 @@ REFUSED = [
     (WARRANTY, "The frame has no warranty of 10 years.", Reason.NEGATION),
     (REPAIRS, "The workshop in Lindau is not open from Monday to Saturday.", Reason.NEGATION),
     ("Parcels are insured if sent abroad.", "Parcels are insured not if sent abroad.", Reason.NEGATION),
+    ("Lamps not or lamps.", "Lamps or lamps.", Reason.NEGATION),
     (JA, "電池は返品できます。", None),
     # conditions
     (RENTALS, "Helmets are free, but child seats cost €4 a day. Cancel free of charge until 48 hours before pick-up; "

@@ -114,7 +114,7 @@ class _Examiner:
 
     def _features(self, planned: PlannedSearch, result: SearchResult) -> dict[str, float]:
         found = score_sentences(planned, result, self._embedder)
-        asked = result.asked or planned.part
+        asked = planned.as_searched(result)
         return asdict(assess(asked, result.passages, found, self._words, self._refusal).features)
 
 

@@ -87,9 +87,7 @@ class Ladder:
         languages = {language, *(language_of(s.hit.passage.text) for s in found.sentences[:1])}
         in_english = languages <= {None, ENGLISH}
         word_vectors = self._word_vectors if in_english else None
-        # What a customer mistyped is known all the same; a part searched for with what it leans on stays as it is.
-        asked = result.asked if result.asked and (planned.context or planned.part == planned.query) else planned.part
-        confidence = assess(asked, result.passages, found, word_vectors, self._refusal)
+        confidence = assess(planned.as_searched(result), result.passages, found, word_vectors, self._refusal)
         snippets = choose_snippets(found.sentences, self._settings.evidence_words)
         return Climb(planned.part, planned.query, result, confidence, snippets, in_english)
 

@@ -33,6 +33,11 @@ class PlannedSearch:
     def run(self, searcher: Searcher, top_k: int, collection: str | None) -> SearchResult:
         return searcher.search(self.part if self.context else self.query, top_k, collection, self.context)
 
+    def as_searched(self, result: SearchResult) -> str:
+        """``part`` with its slips put right as the search did; as it stands where it was not searched for by itself."""
+        by_itself = self.context is not None or self.part == self.query
+        return result.asked if result.asked and by_itself else self.part
+
 
 def plan_searches(message: str, history: Sequence[ChatMessage], max_chars: int) -> list[PlannedSearch]:
     """At least one search; a later part may lean on an earlier one as a follow-up leans on the turn before.

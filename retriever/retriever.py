@@ -82,12 +82,14 @@ class Retriever:
         snapshot = pair.snapshot
         vectors = asked.encode(pair.embedder)
         # Callers compare them with texts of their own, which they embed with the configured embedder.
-        told = vectors if pair.embedder is self._embedder else asked.encode(self._embedder)
+        for_callers = vectors if pair.embedder is self._embedder else asked.encode(self._embedder)
         if snapshot.passage_count == 0:
-            return SearchResult((), snapshot.generation_id, *told, asked.text)
+            return SearchResult((), snapshot.generation_id, *for_callers, asked.text)
         candidates = max(self._settings.candidates, 2 * top_k)
         hits = snapshot.search(asked.query(vectors[0]), candidates, self._settings.dense_weight)
-        return SearchResult(self._fetch(hits, top_k, asked.collection), snapshot.generation_id, *told, asked.text)
+        return SearchResult(
+            self._fetch(hits, top_k, asked.collection), snapshot.generation_id, *for_callers, asked.text
+        )
 
     def needs_reindex(self) -> bool:
         """True when the index is not what it should be: no usable generation, one that is stale, a delta grown large.

@@ -1,7 +1,12 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
+import numpy as np
+
 from domain.chat import ChatMessage, Role
 from domain.documents import Passage, ScoredPassage, StoredPassage
+from domain.protocols import SearchResult
 from generator.search_plan import interleave, plan_searches
 
 
@@ -52,3 +57,13 @@ def test_only_the_last_two_exchanges_are_the_context() -> None:
 def test_interleaving_takes_the_best_of_each_first_and_each_passage_once() -> None:
     merged = interleave([[_hit("a"), _hit("b"), _hit("c")], [_hit("b"), _hit("d")], []])
     assert [hit.passage.passage_id for hit in merged] == ["a", "b", "d", "c"]
+
+
+def test_question_is_known_as_it_was_searched_for_unless_it_was_joined_to_another() -> None:
+    result = SearchResult((), None, np.zeros(1, dtype=np.float32), asked="how long is the guarantee")
+    (alone,) = plan_searches("how long is the garantee", [], 4000)
+    assert alone.as_searched(result) == "how long is the guarantee"
+    assert alone.as_searched(replace(result, asked="")) == "how long is the garantee"
+    _, joined = plan_searches("Do you repair kettles? And how long does it take?", [], 4000)
+    assert joined.part != joined.query
+    assert joined.as_searched(result) == joined.part

@@ -18,15 +18,19 @@ _PROOF = ("support", "citation_precision", "refused_share")
 
 @dataclass(frozen=True, slots=True)
 class ModelFigures:
-    """How one model answered ``questions`` questions; shares from 0 to 1, named as in ``EvaluationReport.overall``."""
+    """How one model answered ``questions`` questions; shares from 0 to 1, named as in ``EvaluationReport.overall``.
+
+    The shares of answered and refused questions are None where the whole product was not asked: in it, the calibrated
+    confidence refuses, and no model has a say.
+    """
 
     questions: int
     f1: float
     facts: float
-    answered_share: float
-    refused_share: float
     citation_precision: float
     support: float
+    answered_share: float | None = None
+    refused_share: float | None = None
 
     @classmethod
     def of(cls, report: EvaluationReport) -> ModelFigures:
@@ -77,7 +81,8 @@ def judge(against: str, before: ModelFigures, after: ModelFigures, margins: Marg
     reasons.extend(
         f"{_change(name, old, new)} falls by more than {margins.slack}."
         for name in (*_QUALITY, *_PROOF)
-        if not new[name] - old[name] >= -margins.slack  # written so that nan fails
+        if (old[name], new[name]) != (None, None)
+        and not new[name] - old[name] >= -margins.slack  # written so that nan fails
     )
     return GateVerdict(against, before, after, margins, tuple(reasons))
 

@@ -157,7 +157,10 @@ export class Turn {
 
   #appendSentence(sentence) {
     const chips = sentence.citations.map((n) => this.#chip(n));
-    if (this.sentences.length > 0) this.text.append(" ");
+    const before = this.sentences.at(-1);
+    // Sentences from one place share its mark, after the last of them.
+    if (before && `${before.citations}` === `${sentence.citations}`) this.text.lastChild.replaceChildren(before.text);
+    if (before) this.text.append(" ");
     // What cites nothing is ours, in the customer's language; the rest is in the document's, which sets the direction.
     const own = chips.length === 0 ? { class: "sentence own-words", dir: "auto" } : { class: "sentence" };
     this.text.append(h("span", own, sentence.text, chips.map((chip) => [JOINER, chip]).flat()));

@@ -52,13 +52,12 @@ class CompositionFigures:
     support: float
 
     def to_gate(self) -> ModelFigures:
-        """``facts``: an answer has its facts when it says a right sentence."""
+        """``facts``: an answer has its facts when it says a right sentence. Whether the model itself would decline is
+        reported and gates nothing: the product does not ask it."""
         return ModelFigures(
             questions=self.questions,
             f1=self.f1,
             facts=self.says_right,
-            answered_share=self.answered,
-            refused_share=self.refused,
             citation_precision=self.precision,
             support=self.support,
         )

@@ -144,25 +144,36 @@ def ask_written(queries: Iterable[GoldenQuery], passages: Sequence[StoredPassage
 def split(
     questions: Iterable[CompanyQuestion], measured: frozenset[str], held_back_share: float, validation_share: float
 ) -> dict[Side, list[CompanyQuestion]]:
-    """By group. ``measured`` groups are held back; where there are none, ``held_back_share`` of all are, by hash.
+    """``measured`` groups are held back; where there are none, ``held_back_share`` of all are, by hash.
 
-    A question about groups of two sides goes to the stricter one.
+    A question about groups of two sides goes to the stricter one. What ends the training early is drawn by passage: a
+    company has few documents, and a whole one, or none, would be a poor sample of what is trained.
     """
     sides: dict[Side, list[CompanyQuestion]] = {side: [] for side in Side}
     for question in questions:
-        found = {_side(group, measured, held_back_share, validation_share) for group in question.groups}
-        side = next((s for s in (Side.HELD_BACK, Side.VALIDATION) if s in found), Side.TRAINING)
+        if any(_is_held_back(group, measured, held_back_share) for group in question.groups):
+            side = Side.HELD_BACK
+        elif any(_place(unit) < validation_share for unit in _units(question)):
+            side = Side.VALIDATION
+        else:
+            side = Side.TRAINING
         sides[side].append(question)
     return sides
 
 
-def _side(group: str, measured: frozenset[str], held_back_share: float, validation_share: float) -> Side:
-    if group in measured:
-        return Side.HELD_BACK
-    place = int.from_bytes(hashlib.sha256(group.encode()).digest()[:8], "big") / 2**64
-    if not measured and place >= 1 - held_back_share:
-        return Side.HELD_BACK
-    return Side.VALIDATION if place < validation_share else Side.TRAINING
+def _is_held_back(group: str, measured: frozenset[str], held_back_share: float) -> bool:
+    return group in measured if measured else _place(group) >= 1 - held_back_share
+
+
+def _units(question: CompanyQuestion) -> frozenset[str]:
+    """A FAQ entry, in however many files it stands, or a passage of a document."""
+    passage = question.passage.passage if question.passage else None
+    return question.groups if passage is None or passage.question else frozenset((passage.passage_id,))
+
+
+def _place(name: str) -> float:
+    """0..1, by hash."""
+    return int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "big") / 2**64
 
 
 def _from_sentences(told: Sequence[str], rng: random.Random) -> list[tuple[str, int]]:

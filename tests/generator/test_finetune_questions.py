@@ -126,6 +126,19 @@ def test_no_group_of_one_group_questions_is_ever_on_two_sides(asked: list[set[in
     assert all(not q.groups & set(map(str, measured)) for q in sides[Side.TRAINING])
 
 
+def test_what_ends_the_training_early_is_drawn_from_every_document_by_passage() -> None:
+    passages = shop_passages()
+    sides = split(ask_passages(passages, random.Random(0)), frozenset({"document:none"}), 0.2, 0.5)
+    held, trained = (
+        {q.passage.passage.passage_id for q in sides[side] if q.passage and not q.passage.passage.question}
+        for side in (Side.VALIDATION, Side.TRAINING)
+    )
+    assert held
+    assert trained
+    assert not held & trained
+    assert not sides[Side.HELD_BACK]
+
+
 def _shown() -> Shown:
     passages = shop_passages()
     question = next(q for q in ask_passages(passages, random.Random(0)) if q.kind == "faq")

@@ -43,6 +43,13 @@ def test_better_answers_with_worse_proof_are_refused_and_the_figure_is_named(nam
     assert reason.startswith(f"{name} (")
 
 
+def test_refusing_gates_nothing_where_the_whole_product_was_not_asked() -> None:
+    before = replace(BEFORE, answered_share=None, refused_share=None)
+    assert judge("live", before, replace(before, f1=0.65)).passed
+    [reason] = judge("live", before, replace(before, f1=0.65, support=0.5)).reasons
+    assert reason.startswith("support (")
+
+
 def test_a_loss_within_the_slack_is_noise() -> None:
     assert judge("live", BEFORE, replace(BEFORE, f1=0.65, support=0.986)).passed
     assert not judge("live", BEFORE, replace(BEFORE, f1=0.65, support=0.986), Margins(slack=0.0)).passed

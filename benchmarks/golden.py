@@ -3,6 +3,7 @@
     python -m benchmarks.golden               the visible half, for everyday work
     python -m benchmarks.golden --set-aside   the other half, once at the end of a piece of work
     python -m benchmarks.golden --languages   the same sixteen questions in seven languages
+    python -m benchmarks.golden --near-misses two other companies, every second question answered by nothing they wrote
 
 Writes benchmarks/results/golden_SET.json.
 """
@@ -23,7 +24,13 @@ from pathlib import Path
 from typing import Any
 
 _ROOT = Path(__file__).resolve().parent.parent
-_SETS = {"visible": "queries.jsonl", "set_aside": "set_aside.jsonl", "languages": "languages.jsonl"}
+_GOLDEN = _ROOT / "tests" / "golden"
+_SETS = {
+    "visible": "queries.jsonl",
+    "set_aside": "set_aside.jsonl",
+    "languages": "languages.jsonl",
+    "near_misses": "near_misses/queries.jsonl",
+}
 
 
 def answerdesk(data_dir: Path, *arguments: str) -> Any:
@@ -39,13 +46,15 @@ def main() -> None:
     chosen = parser.add_mutually_exclusive_group()
     chosen.add_argument("--set-aside", dest="set", action="store_const", const="set_aside", help="the half set aside")
     chosen.add_argument("--languages", dest="set", action="store_const", const="languages", help="other languages")
+    chosen.add_argument("--near-misses", dest="set", action="store_const", const="near_misses", help="other companies")
     name = parser.parse_args().set or "visible"
     with tempfile.TemporaryDirectory() as folder:
         started = time.perf_counter()
-        answerdesk(Path(folder), "ingest", str(_ROOT / "examples" / "shop"), "--collection", "shop", "--wait")
+        for collection, documents in _documents(name).items():
+            answerdesk(Path(folder), "ingest", str(documents), "--collection", collection, "--wait")
         ingest_seconds = time.perf_counter() - started
         reindex = answerdesk(Path(folder), "reindex")
-        report = answerdesk(Path(folder), "evaluate", str(_ROOT / "tests" / "golden" / _SETS[name]), "--answers")
+        report = answerdesk(Path(folder), "evaluate", str(_GOLDEN / _SETS[name]), "--answers")
     result = {
         "measured_at": datetime.now(UTC).isoformat(timespec="seconds"),
         "machine": f"{os.cpu_count()} cores, Python {platform.python_version()}, {platform.machine()}",
@@ -60,6 +69,13 @@ def main() -> None:
     if name == "languages":
         _print_languages(result["answers"]["answers"])
     print(f"Written to {path.relative_to(_ROOT)}")
+
+
+def _documents(name: str) -> dict[str, Path]:
+    """The folder of each collection that is asked about."""
+    if name == "near_misses":
+        return {folder.name: folder for folder in sorted((_GOLDEN / name).iterdir()) if folder.is_dir()}
+    return {"shop": _ROOT / "examples" / "shop"}
 
 
 def _print(result: dict[str, Any]) -> None:

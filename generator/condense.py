@@ -60,14 +60,16 @@ def condense(question: str, history: Sequence[ChatMessage]) -> str:
 
     An opening question, or one that stands alone, is returned untouched.
     """
+    before = carried(history)
+    return f"{before} {question.strip()}" if before and is_follow_up(question) else question
+
+
+def carried(history: Sequence[ChatMessage]) -> str:
+    """The beginning of the last question, and of what was told last; empty before the first question."""
     asked_before = _last(history, Role.USER)
-    if asked_before is None or not is_follow_up(question):
-        return question
-    carried = [_shorten(asked_before)]
-    answered = last_answer(history)
-    if answered:
-        carried.append(_shorten(answered))
-    return " ".join(part for part in (*carried, question.strip()) if part)
+    if asked_before is None:
+        return ""
+    return " ".join(filter(None, (_shorten(asked_before), _shorten(last_answer(history)))))
 
 
 def last_answer(history: Sequence[ChatMessage]) -> str:

@@ -40,9 +40,9 @@ def is_held_out(doc_id: str) -> bool:
     return _bucket("held-out:" + doc_id, _HELD_OUT_PARTS) == 0
 
 
-def is_validation(document: str) -> bool:
-    """True for the twentieth of all documents whose examples only ever measure."""
-    return _bucket("validation:" + document, _VALIDATION_PARTS) == 0
+def is_validation(document: str, parts: int = _VALIDATION_PARTS) -> bool:
+    """True for the twentieth of all documents (or another part of them) whose examples only ever measure."""
+    return _bucket("validation:" + document, parts) == 0
 
 
 @dataclass(frozen=True, slots=True)

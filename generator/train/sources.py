@@ -164,7 +164,7 @@ def dstc9_seeds(faqs: Iterable[dict[str, Any]], replies: Iterable[dict[str, Any]
 
 def faq_seeds(rows: Iterable[dict[str, Any]], source: str, rng: random.Random) -> Iterator[Seed]:
     for row in rows:
-        kept = tuple(_plain_sentences(re.sub(r"^(Answer|A):\s*", "", row["answer"]), _PASSAGE_SENTENCES))
+        kept = tuple(plain_sentences(re.sub(r"^(Answer|A):\s*", "", row["answer"]), _PASSAGE_SENTENCES))
         document = row.get("doc") or row["id"].rpartition("-")[0]
         question = row["question"].replace(" ?", "?").replace("(are) ", "")
         if not kept or content_words(kept[0]) == content_words(question):
@@ -178,7 +178,7 @@ def prose_seeds(rows: Iterable[dict[str, Any]], rng: random.Random) -> Iterator[
     """Up to three seeds from a section: its heading as a question, a few words of one sentence, one sentence turned."""
     for row in rows:
         for heading, body in sections(row["title"], row["text"]):
-            kept = tuple(_plain_sentences(body, _PASSAGE_SENTENCES))
+            kept = tuple(plain_sentences(body, _PASSAGE_SENTENCES))
             if not kept:
                 continue
             told = content_words(heading) & content_words(kept[0])
@@ -207,7 +207,7 @@ def sections(title: str, text: str) -> Iterator[tuple[str, str]]:
         yield heading, body
 
 
-def _plain_sentences(text: str, limit: int) -> list[str]:
+def plain_sentences(text: str, limit: int) -> list[str]:
     """The leading run of sentences that read as prose: whole, mostly letters, neither tiny nor endless."""
     kept: list[str] = []
     for sentence in sentences(text[:3000]):

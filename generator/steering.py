@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from generator.comparison import NAMING, Comparison, is_weighty
-from generator.operators import Kind, is_restricting
+from generator.operators import Kind, is_restricting, same_bound
 from generator.terms import Term
 
 _CONDITIONS = ("if", "unless", "except", "otherwise")
-_SAME_BOUND = {"within": "at most", "until": "at most"}
 _UNSURE = frozenset(("may", "might", "could", "possibly"))
 _NEVER = ("never", "nobody", "none")
+_REASONS = ("because", "because of", "due to")
 _REACH = 5
 _ADJUNCT = ("with", "without")
 _OFFERS = frozenset(("offer", "accept", "free", "use", "buy"))
@@ -27,8 +27,8 @@ def _governors(at: Comparison) -> None:
         if term.kind is Kind.TIME and term.key in ("before", "after", "until", "during"):
             at.found["time"] += not _same_event(at, i)
     unbound = [t for i, t in enumerate(at.said) if t.kind in (Kind.TIME, Kind.BOUND) and at.places[i] is None]
-    known = {_SAME_BOUND.get(t.key, t.key) for t in at.used_shown}
-    at.found["bound"] += sum(_SAME_BOUND.get(t.key, t.key) not in known for t in unbound)
+    known = {same_bound(t.key) for t in at.used_shown}
+    at.found["bound"] += sum(same_bound(t.key) not in known for t in unbound)
 
 
 def _same_event(at: Comparison, i: int) -> bool:
@@ -37,9 +37,9 @@ def _same_event(at: Comparison, i: int) -> bool:
     if event is None:
         return True
     for n, term in enumerate(at.shown):
-        if term.kind is Kind.TIME and term.key == at.said[i].key:
+        if term.kind in (Kind.TIME, Kind.BOUND) and same_bound(term.key) == same_bound(at.said[i].key):
             after = [k for k in range(n + 1, len(at.shown)) if is_weighty(at.shown[k])][:3]
-            if event in after:
+            if event in after and at.shown[after[0]].segment == at.shown[event].segment:
                 return True
     return False
 
@@ -51,7 +51,7 @@ def _negations(at: Comparison) -> None:
         j for j, t in enumerate(at.shown)
         if t.kind is Kind.NEGATION and _denied_segments(at, j) & at.context and not _is_dropped_adjunct(at, j)
     ]  # fmt: skip
-    at.found["negation"] += len(ours) != len(theirs)
+    at.found["negation"] += len(ours) != len({*theirs, *(at.places[i] for i in ours if at.places[i] is not None)})
     is_firmer = any(at.said[i].raw.lower() in _NEVER for i in ours)
     at.found["quantifier"] += is_firmer and not any(
         at.shown[j].raw.lower() in (*_NEVER, "no", "nothing") for j in theirs
@@ -66,8 +66,9 @@ def _negations(at: Comparison) -> None:
 
 
 def _denied_segments(at: Comparison, j: int) -> set[int]:
-    """Its own, and for a negation that ends its stretch (``not if it was opened``) the next."""
-    return {term.segment for term in at.shown[j : j + 2]}
+    """Its own, and for a negation that ends its stretch (``not if it was opened``) the next; alone, the one before."""
+    found = {term.segment for term in at.shown[j : j + 2]}
+    return found | {at.shown[j].segment - 1} if at.shown[j].segment in at.empty else found
 
 
 def _is_dropped_adjunct(at: Comparison, j: int) -> bool:
@@ -99,7 +100,7 @@ def _modals(at: Comparison) -> None:
         is_offered = is_offer and (is_of_you or term.raw.lower() not in _UNSURE)
         if term.key == "permit" and not near and (is_offered or is_stated):
             at.found["permission"] += 1
-        elif term.key != "oblige" or near or not _is_order(at, place):
+        elif term.key != "oblige" or near or not (_is_order(at, place) or _is_due(at, place)):
             at.found["modal"] += 1
     for j in theirs:
         term, place = at.shown[j], next((k for k, at in sorted(at.weighty, key=lambda p: p[1]) if at > j), None)
@@ -114,13 +115,28 @@ def _modals(at: Comparison) -> None:
 
 
 def _is_order(at: Comparison, place: int | None) -> bool:
-    """The evidence opens a stretch with what is to be done."""
-    return place is not None and (place == 0 or at.shown[place - 1].segment != at.shown[place].segment)
+    """The evidence opens a stretch with what is to be done, and with no article, as in ``Send it back``."""
+    if place is None or at.shown[place].kind is not Kind.CONTENT:
+        return False
+    if place == 0 or at.shown[place].lead == "please":
+        return at.shown[place].lead == "please" or at.shown[0].start == 0
+    before, term = at.shown[place - 1], at.shown[place]
+    return before.segment != term.segment and term.start - before.end <= len(", and " if term.is_linked else ", ")
+
+
+def _is_due(at: Comparison, place: int | None) -> bool:
+    """What one pays is due: ``has to pay`` for ``pays``, ``need not pay a fee`` for ``no fee``."""
+    if place is None:
+        return False
+    term = at.shown[place]
+    denials = [t.raw.lower() for t in at.shown[:place] if t.kind is Kind.NEGATION]
+    is_denied = (term.key == "cost" and denials) or denials[-1:] == ["without"]
+    return bool(is_denied) or (term.raw.lower() in ("pay", "pays", "costs") and term.lead != "to")
 
 
 def _quantifiers(at: Comparison) -> None:
     """``All`` may not be added, ``only`` and ``most`` neither added nor lost."""
-    theirs = {t.key for t in at.used_shown if t.kind is Kind.QUANTIFIER}
+    theirs = {t.key for t in at.shown if t.kind is Kind.QUANTIFIER and t.segment in at.used | at.empty}
     ours = {t.key for t in at.said if t.kind is Kind.QUANTIFIER}
     is_negated = any(t.kind is Kind.NEGATION for t in at.said)
     for i, term in enumerate(at.said):
@@ -132,13 +148,16 @@ def _quantifiers(at: Comparison) -> None:
 
 
 def _same_focus(at: Comparison, i: int) -> bool:
+    """``Only members book rooms`` is not ``Members only book rooms``: what ``only`` stands before, it stands before."""
+    behind = {j for k, j in at.weighty if k > i}
     focus = next((j for k, j in at.weighty if k > i), None)
     for n, term in enumerate(at.shown):
         if term.key == "only" and term.kind is Kind.QUANTIFIER:
+            follows = next((k for k in range(n + 1, len(at.shown)) if is_weighty(at.shown[k])), None)
             near = [k for k in range(n + 1, len(at.shown)) if at.shown[k].kind in NAMING][:3]
             if n + 1 < len(at.shown) and at.shown[n + 1].kind in (Kind.CONDITION, Kind.TIME, Kind.FACT):
                 near += [k for k in range(n - 1, -1, -1) if at.shown[k].kind in NAMING][:3]
-            if focus in near:
+            if focus in near and (n > 0 or follows is None or follows in behind):
                 return True
     return focus is None
 
@@ -167,6 +186,8 @@ def _conditions(at: Comparison) -> None:
 def _lost_segments(at: Comparison) -> Iterator[int]:
     """Conditions and exceptions of the evidence that the sentence does not carry along."""
     for segment in sorted({t.segment for t in at.shown} - at.used):
+        if all(j in at.of_shown for j, t in enumerate(at.shown) if t.segment == segment):
+            continue  # "if not", said in both
         first = next(t for t in at.shown if t.segment == segment)
         scoped = _condition(first) and (segment == 0 or segment - 1 in at.used or segment + 1 in at.used)
         if (
@@ -174,12 +195,18 @@ def _lost_segments(at: Comparison) -> Iterator[int]:
             or (first.kind is Kind.CONDITION and first.key == "but" and segment - 1 in at.used)
             or first.kind in (Kind.TIME, Kind.BOUND)
             or (first.kind is Kind.QUANTIFIER and first.key == "only")
+            or (first.joint in _REASONS and _is_denied(at, segment - 1))
             or (
                 segment + 1 in at.used
                 and any(t.segment == segment and (t.kind is Kind.TIME or t.key in _CONDITIONS) for t in at.shown)
             )
         ):
             yield segment
+
+
+def _is_denied(at: Comparison, segment: int) -> bool:
+    """``We do not refund because of the price`` without its reason would deny every refund."""
+    return segment in at.used and any(t.kind is Kind.NEGATION and t.segment == segment for t in at.shown)
 
 
 def _is_same_modal(a: Term, b: Term) -> bool:
@@ -203,9 +230,9 @@ def _governor(terms: Sequence[Term], i: int) -> str:
         if terms[at].segment != terms[i].segment or is_weighty(terms[at]):
             break
         if _is_limit(terms[at]) and not _is_postposed(terms[at]):
-            return _SAME_BOUND.get(terms[at].key, terms[at].key)
+            return same_bound(terms[at].key)
     if i + 1 < len(terms) and terms[i].kind is Kind.FACT and terms[i + 1].kind is Kind.BOUND:
-        return _SAME_BOUND.get(terms[i + 1].key, terms[i + 1].key)
+        return same_bound(terms[i + 1].key)
     return ""
 
 

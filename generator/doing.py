@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import pairwise
 
 from generator.comparison import NAMING, Comparison, is_weighty
 from generator.operators import Kind
+from generator.terms import Term
 from generator.voice import Voice, is_turned
 
 _PLACES = frozenset(("on", "in", "at", "aboard", "for"))
+_GIVEN = ("get", "gets", "receive", "receives", "obtain")
 _PREPOSITIONS = frozenset(("to", "from", "of", "for", "with", "into", "onto", "as", "by", "at", "in", "on"))
 
 
@@ -53,6 +56,29 @@ def _voices(at: Comparison) -> None:
             at.found["exchanged"] += target is not None and before is not None and target < j < before
 
 
+def _agents(at: Comparison) -> None:
+    """Whoever stands behind ``by`` on one side does the deed on the other, and so stands before it there.
+
+    ``Ordered by e-mail`` has no such doer: it is ``by e-mail`` on both sides.
+    """
+    for i, j in enumerate(at.places):
+        if j is None or at.said[i].kind not in (Kind.CONTENT, Kind.MODAL):
+            continue
+        ours, theirs = _agent(at.said, i), _agent(at.shown, j)
+        if ours is not None and theirs is None and at.shown[j].voice is not Voice.PASSIVE:
+            place = at.places[ours]
+            at.found["exchanged"] += place is not None and place > j and at.shown[place].lead != "by"
+        if theirs is not None and ours is None and at.said[i].voice is not Voice.PASSIVE:
+            place = at.of_shown.get(theirs)
+            at.found["exchanged"] += place is not None and place > i and at.said[place].lead != "by"
+
+
+def _agent(terms: Sequence[Term], i: int) -> int | None:
+    """The term behind the ``by`` of a passive, ``an adult`` of ``be accompanied by an adult``."""
+    is_by = terms[i].voice is Voice.PASSIVE and i + 1 < len(terms) and terms[i + 1].lead == "by"
+    return i + 1 if is_by and is_weighty(terms[i + 1]) else None
+
+
 def _pairs(at: Comparison) -> None:
     """A name and the word it touches stay together."""
     for (i, j), (k, m) in pairwise(at.weighty):
@@ -68,9 +94,15 @@ def _persons(at: Comparison) -> None:
             for k, j in at.deeds:
                 is_doer = i < k <= i + 2 and at.said[k].start - at.said[k - 1].end <= 1  # not "you will be told"
                 doer = doer_of(at, j) if is_doer and j > 0 else ""
-                at.found["person"] += bool(doer) and doer != term.key
+                is_given = (
+                    at.said[k].raw.lower() in _GIVEN and at.said[k].key != "get"
+                )  # who gets a refund does not refund
+                at.found["person"] += bool(doer) and doer != term.key and not is_given
                 permitted = at.said[k - 1].key == "permit" and not any(t.key == "we" for t in at.shown)
                 at.found["person"] += is_doer and term.key == "we" and permitted
+    for k, j in at.deeds:
+        behind = [t.key for t in at.said[k + 1 : k + 3] if t.kind is Kind.PERSON and t.lead == "by"]
+        at.found["person"] += behind not in ([], [doer_of(at, j)])
     first = next(iter(at.weighty), (1, 1))
     if not any(t.kind is Kind.PERSON for t in at.said[: first[0] + 1]) and at.said[first[0]].voice is Voice.UNKNOWN:
         is_ordered = at.said[first[0]].start == 0 or at.said[0].kind is Kind.NEGATION
@@ -96,4 +128,4 @@ def _is_told_to(at: Comparison, j: int) -> bool:
     return opens and term.raw.islower() and not is_noun
 
 
-RULES = (_voices, _subject, _order, _pairs, _persons)
+RULES = (_voices, _agents, _subject, _order, _pairs, _persons)

@@ -25,6 +25,8 @@ def _new(at: Comparison) -> None:
     for i, (term, place) in enumerate(zip(at.said, at.places, strict=True)):
         if place is not None or term.kind not in NAMING:
             continue
+        if term.key == "#1" and term.unit and any(t.raw.lower() in (term.unit, f"{term.unit}s") for t in at.shown):
+            continue  # "one week" is "a week"
         if _is_setting(at, i):
             at.found["of heading"] += 1
         elif (term.key in _PERMITTED and permits) or _implied(term) & shown or _is_converse(at, i):

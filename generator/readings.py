@@ -15,16 +15,21 @@ _LEANS = re.compile(
     r"^(?:it|they|this|these|he|she)\b(?! (?:is|was) (?:not )?(?:possible|necessary|required)\b)", re.IGNORECASE
 )
 _SUBJECT = re.compile(
-    r"^(.{3,80}?)\s+(?:is|are|was|were|can|cannot|may|must|will|has|have|had|does|do|did|should|needs?|costs?|takes?)\b"
+    r"^(.{3,80}?)\s+(?:is|are|was|were|can|cannot|may|must|will|has|have|had|does|do|did|should|needs?|costs?|takes?|gives?|gets?|lasts?|opens?|covers?|includes?|requires?|contains?|offers?|pays?|"
+    r"starts?|ends?|begins?|receives?|accepts?|provides?|works?)\b"
 )
 _BRACKET = re.compile(r"\s*[(\[]([^()\[\]]*)[)\]]")
 _ABBREVIATION = re.compile(r"(?=(?:[^A-Z]*[A-Z]){2})[A-Za-z][\w-]*\.?")
 _REFERENCE = re.compile(
-    r"(?:see|cf\.?|e\.\s?g\.|i\.\s?e\.|for example|for instance|such as|also (?:called|known)|formerly)\b", re.I
+    r"(?:e\.\s?g\.|i\.\s?e\.|cf\.|(?:see|for example|for instance|such as|also (?:called|known)|formerly)\b)",
+    re.IGNORECASE,
 )
 _IN_OTHER_TONGUE = re.compile(r"^[A-Z][a-z]+: |[\u0250-\u1dff\u3040-\u9fff]")
 _MEASURE = re.compile(
     r"(?:about |approx\. )?[\d.,]+ ?(?:km|m|cm|mm|kg|g|lb|lbs|oz|mi|miles|ft|feet|in|inches|°?[CF])\.?"
+)
+_FRONTED = re.compile(
+    r"((?:After|Before|Until|During|On|In|At|Within|From|For|With|Without)\s[^,;:]{3,80}), ([^,;:]{8,}?)([.!]?)$"
 )
 _STEPS_BACK = 3
 
@@ -37,6 +42,8 @@ def readings(text: str, spans: Sequence[Span], i: int) -> Iterator[tuple[int, st
     """
     own = spans[i].of(text)
     yield i, own
+    if (plain := unfronted(own)) != own:
+        yield i, plain
     if ";" in own:
         yield from ((i, part) for part in re.split(r";\s", own))
     bare = without_brackets(own)
@@ -52,6 +59,15 @@ def without_brackets(sentence: str) -> str:
     return _BRACKET.sub(
         lambda match: "" if _is_harmless(match[1].strip(), sentence[: match.start()]) else match[0], sentence
     )
+
+
+def unfronted(sentence: str) -> str:
+    """``On Mondays, the shop is closed.`` as ``The shop is closed on Mondays.``; other sentences as they are."""
+    match = _FRONTED.match(sentence)
+    if not match:
+        return sentence
+    lead, main, stop = match.groups()
+    return f"{main[:1].upper()}{main[1:]} {lead[:1].lower()}{lead[1:]}{stop}"
 
 
 def _is_harmless(inside: str, before: str) -> bool:

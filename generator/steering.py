@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from generator.comparison import NAMING, Comparison, is_weighty
+from generator.omissions import is_behind_shared_subject
 from generator.operators import Kind, is_restricting, same_bound
 from generator.terms import Term
 
@@ -86,7 +87,7 @@ def _is_bare_adjunct(at: Comparison, j: int) -> bool:
 def _modals(at: Comparison) -> None:
     """Duties, permissions and advice stay with the deed they steer; ``Send it`` is as much a duty as ``must send``."""
     ours = [i for i, t in enumerate(at.said) if t.kind is Kind.MODAL and t.key != "will"]
-    theirs = [j for j, t in enumerate(at.shown) if t.kind is Kind.MODAL and t.segment in at.used and t.key != "will"]
+    theirs = [j for j, t in enumerate(at.shown) if t.kind is Kind.MODAL and t.key != "will" and _is_steering(at, j)]
     is_future = any(t.key == "will" for t in at.used_shown)
     swapped = at.found["implied"] > 0
     is_offer = any(t.key in _OFFERS for t in at.used_shown)
@@ -100,7 +101,7 @@ def _modals(at: Comparison) -> None:
         is_offered = is_offer and (is_of_you or term.raw.lower() not in _UNSURE)
         if term.key == "permit" and not near and (is_offered or is_stated):
             at.found["permission"] += 1
-        elif term.key != "oblige" or near or not (_is_order(at, place) or _is_due(at, place)):
+        elif term.key != "oblige" or near or not (_is_order(at, place) or _is_due(at, place, i)):
             at.found["modal"] += 1
     for j in theirs:
         term, place = at.shown[j], next((k for k, at in sorted(at.weighty, key=lambda p: p[1]) if at > j), None)
@@ -114,6 +115,15 @@ def _modals(at: Comparison) -> None:
     at.found["modal"] += permits[0] > permits[1] > 0
 
 
+def _is_steering(at: Comparison, j: int) -> bool:
+    """A modal of what is told, or of the stretch that this one carries on (``You can change or cancel it``)."""
+    segment = at.shown[j].segment
+    if segment in at.used:
+        return not is_behind_shared_subject(at, j)
+    on = [term for term in at.shown if term.segment == segment + 1]
+    return segment + 1 in at.used and on[0].is_linked and all(t.kind not in (Kind.MODAL, Kind.PERSON) for t in on)
+
+
 def _is_order(at: Comparison, place: int | None) -> bool:
     """The evidence opens a stretch with what is to be done, and with no article, as in ``Send it back``."""
     if place is None or at.shown[place].kind is not Kind.CONTENT:
@@ -124,8 +134,10 @@ def _is_order(at: Comparison, place: int | None) -> bool:
     return before.segment != term.segment and term.start - before.end <= len(", and " if term.is_linked else ", ")
 
 
-def _is_due(at: Comparison, place: int | None) -> bool:
+def _is_due(at: Comparison, place: int | None, i: int) -> bool:
     """What one pays is due: ``has to pay`` for ``pays``, ``need not pay a fee`` for ``no fee``."""
+    if place is None:  # "no reservation needed"
+        place = next((j for k, j in reversed(at.weighty) if k == i - 1), None)
     if place is None:
         return False
     term = at.shown[place]

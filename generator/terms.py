@@ -154,6 +154,10 @@ def _is_fixed_phrase(found: list[Token], i: int) -> bool:
     return any(tuple(keys[:size]) in lexicon().same for size in range(2, len(keys) + 1))
 
 
+def is_unit(word: str) -> bool:
+    return word.lower() in _UNIT_OF
+
+
 def is_date(key: str) -> bool:
     return key in _MONTHS or key in _DAYS
 

@@ -59,16 +59,20 @@ def voice_of(found: Sequence[Token], i: int) -> Voice:
         before -= 1
     if before < 0 or not found[i].raw.isalpha():
         return Voice.UNKNOWN
-    lead, is_participle = _form(found[before]), bool(_PARTICIPLE.match(found[i].raw.lower()))
+    lead, is_done = _form(found[before]), is_participle(word)
     if lead in _BE:
-        return Voice.PASSIVE if is_participle else Voice.UNKNOWN
-    return Voice.ACTIVE if lead in _DOERS or (lead in _HELPERS and not is_participle) else Voice.UNKNOWN
+        return Voice.PASSIVE if is_done else Voice.UNKNOWN
+    return Voice.ACTIVE if lead in _DOERS or (lead in _HELPERS and not is_done) else Voice.UNKNOWN
+
+
+def is_participle(word: str) -> bool:
+    return bool(_PARTICIPLE.match(word.lower()))
 
 
 def is_perfect(found: Sequence[Token], i: int) -> bool:
     """True for the ``have`` of ``have opened``, which is no having."""
     after = found[i + 1 : i + 2]
-    return _form(found[i]) in ("have", "has", "had") and bool(after) and bool(_PARTICIPLE.match(after[0].raw.lower()))
+    return _form(found[i]) in ("have", "has", "had") and bool(after) and is_participle(after[0].raw)
 
 
 def is_turned(one: Term, other: Term) -> bool:

@@ -25,6 +25,7 @@ class Comparison:
 
     Attributes:
         weighty: the aligned pairs (place in ``said``, place in ``shown``) of words that name something.
+        named: the same with the light words.
         deeds: the aligned pairs of all words that are neither facts nor operators, light ones included.
         order: the places in ``shown`` of all that is named, persons included, as the sentence has them.
         used: the segments of the evidence that any of them stands in; ``context`` has their heads as well.
@@ -39,6 +40,7 @@ class Comparison:
         self.said_keys = frozenset(term.key for term in self.said)
         self.of_shown = {j: i for i, j in enumerate(self.places) if j is not None}
         self.weighty = [(i, j) for i, j in enumerate(self.places) if j is not None and is_weighty(self.said[i])]
+        self.named = [(i, j) for i, j in enumerate(self.places) if j is not None and self.said[i].kind in NAMING]
         self.deeds = [(i, j) for i, j in enumerate(self.places) if j is not None and self.said[i].kind is Kind.CONTENT]
         self.order = [j for i, j in enumerate(self.places) if j is not None and self._is_placed(i, j)]
         self.used = {self.shown[j].segment for _, j in self.weighty}
@@ -78,12 +80,16 @@ class Comparison:
         is_and = any(term.joint in ("and", "or", "as well as") for term in last[:1])
         return bare and is_and and segment < home and all(j in self.of_shown for j in items[0])
 
+    def is_carried_on(self, first: int, last: int) -> bool:
+        """True where every stretch up to ``last`` goes on by ``and`` or ``or``."""
+        return all(term.is_linked for term in self.shown if first < term.segment <= last)
+
     def shares_subject(self, facts: Sequence[int], other: int) -> bool:
         """``The Plus plan has 40 GB and costs €25``: the ``facts`` only name what the stretch ``other`` is said of."""
         first = self.shown[facts[0]].segment
         opening = [j for j, term in enumerate(self.shown) if term.segment == first][:_ITEM_TERMS]
-        is_linked = all(t.is_linked for t in self.shown if first < t.segment <= other)
-        return is_linked and all(j in opening and not any(c.isdigit() for c in self.shown[j].key) for j in facts)
+        are_names = all(j in opening and not any(c.isdigit() for c in self.shown[j].key) for j in facts)
+        return are_names and self.is_carried_on(first, other)
 
     def _is_bare(self, j: int, first: int) -> bool:
         term = self.shown[j]

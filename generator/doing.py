@@ -85,6 +85,11 @@ def _pairs(at: Comparison) -> None:
         touches = k == i + 1 and at.said[k].start - at.said[i].end <= 1
         if touches and at.said[i].kind is Kind.FACT and not at.said[i].key.startswith("#") and not 0 < m - j <= 2:
             at.found["pair"] += 1
+        counted = at.shown[j + 1] if j + 1 < len(at.shown) else None
+        if touches and at.said[i].key.startswith("#") and counted is not None and counted.start - at.shown[j].end <= 1:
+            # "one code an order" is not "one order a code"
+            is_other = m != j + 1 and is_weighty(counted) and counted.kind is Kind.CONTENT and j + 1 in at.of_shown
+            at.found["exchanged"] += is_other and at.said[k].kind is Kind.CONTENT
 
 
 def _persons(at: Comparison) -> None:
@@ -98,14 +103,16 @@ def _persons(at: Comparison) -> None:
                     at.said[k].raw.lower() in _GIVEN and at.said[k].key != "get"
                 )  # who gets a refund does not refund
                 at.found["person"] += bool(doer) and doer != term.key and not is_given
-                permitted = at.said[k - 1].key == "permit" and not any(t.key == "we" for t in at.shown)
+                permitted = at.said[k - 1].key in ("permit", "oblige") and not any(t.key == "we" for t in at.shown)
                 at.found["person"] += is_doer and term.key == "we" and permitted
     for k, j in at.deeds:
         behind = [t.key for t in at.said[k + 1 : k + 3] if t.kind is Kind.PERSON and t.lead == "by"]
         at.found["person"] += behind not in ([], [doer_of(at, j)])
     first = next(iter(at.weighty), (1, 1))
     if not any(t.kind is Kind.PERSON for t in at.said[: first[0] + 1]) and at.said[first[0]].voice is Voice.UNKNOWN:
-        is_ordered = at.said[first[0]].start == 0 or at.said[0].kind is Kind.NEGATION
+        is_ordered = (
+            at.said[first[0]].start == 0 and at.said[first[0]].raw.lower() == at.shown[first[1]].raw
+        ) or at.said[0].kind is Kind.NEGATION
         at.found["person"] += is_ordered and at.shown[first[1]].voice is Voice.ACTIVE and doer_of(at, first[1]) == "we"
 
 

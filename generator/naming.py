@@ -114,7 +114,7 @@ def _glue(at: Comparison) -> None:
             is_item = any(at.is_listed(segment_of_mine, home) for segment_of_mine in homes if segment_of_mine < home)
             at.found["glue"] += bool(before) and not is_item
         path = [at.shown[j].segment for j in mine]
-        at.found["role"] += any(b < a and not (at.turned and at.is_listed(b, a)) for a, b in pairwise(path))
+        at.found["role"] += any(b < a and not (at.turned and at.is_carried_on(b, a)) for a, b in pairwise(path))
 
 
 def _joints(at: Comparison) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from generator.comparison import NAMING, Comparison, is_weighty
 from generator.operators import Kind, is_restricting, same_bound
 from generator.terms import is_unit, lexicon
-from generator.voice import is_participle
+from generator.voice import is_participle, is_turned
 
 _TELLING = ("used",)  # "use" is light, "used tools" are not any tools
 _LEADS = frozenset(
@@ -33,7 +33,8 @@ def _left_out(at: Comparison) -> None:
             at.found["name modifier"] += is_name and is_narrowing
         elif term.kind is Kind.CONTENT and after is not None and touches and j + 1 in at.of_shown:
             is_price = term.key in ("cost", "pay") and "#" in after.key  # "it is €5"
-            is_telling = (not term.is_light or term.raw in _TELLING) and is_weighty(after) and not is_price
+            is_doer = is_turned(at.said[at.of_shown[j + 1]], after)  # "it is left" for "the driver leaves it"
+            is_telling = (not term.is_light or term.raw in _TELLING) and is_weighty(after) and not (is_price or is_doer)
             at.found["modifier left out"] += is_telling and term.key not in said
         elif term.kind in (Kind.TIME, Kind.BOUND) and is_restricting(term.kind, term.key):
             at.found["limit left out"] += not any(same_bound(t.key) == same_bound(term.key) for t in at.said)

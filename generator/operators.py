@@ -111,7 +111,7 @@ _TABLE: dict[tuple[Kind, str], str] = {
         "respectively, about it, in addition, namely, i e, via, through, of your choice, in question, in fact, "
         "that is, actually, already, still, even, way, make sure, be sure, means, exactly, whether, towards, "
         "regarding, concerning, according to, just like, in the same way, let you know, note that, keep in mind, "
-        "afraid, sorry, unfortunately, yes, currently, regret, also, too, as well, both, either, "
+        "together with, afraid, sorry, unfortunately, yes, currently, regret, also, too, as well, both, either, "
         "presently, nowadays, furthermore, moreover, basically, kindly, strictly, completely, absolutely, sadly, "
         "regrettably, fully, entirely, anyway, fortunately, luckily"
     ),

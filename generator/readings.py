@@ -31,6 +31,13 @@ _MEASURE = re.compile(
 _FRONTED = re.compile(
     r"((?:After|Before|Until|During|On|In|At|Within|From|For|With|Without)\s[^,;:]{3,80}), ([^,;:]{8,}?)([.!]?)$"
 )
+_WISH = re.compile(r"^If you (?:want|wish|would like) to (\w)(?=[^,]+, )")
+_UNPAID = re.compile(
+    r"^(?:You|Customers) (?:do not|don['’]t|need not|needn['’]t) (?:(?:have|need) to )?pay (?:anything )?for (?=\w)"
+)
+_NO_FEE = re.compile(
+    r"\bno (?!extra|additional|other|further)((?:[a-z]+ ){1,2})(?:fees?|charges?|costs?)\b(?! (?:of|for) [\d€$£])"
+)
 _STEPS_BACK = 3
 
 
@@ -42,8 +49,7 @@ def readings(text: str, spans: Sequence[Span], i: int) -> Iterator[tuple[int, st
     """
     own = spans[i].of(text)
     yield i, own
-    if (plain := unfronted(own)) != own:
-        yield i, plain
+    yield from ((i, other) for other in plainer(own)[1:])
     if ";" in own:
         yield from ((i, part) for part in re.split(r";\s", own))
     bare = without_brackets(own)
@@ -59,6 +65,18 @@ def without_brackets(sentence: str) -> str:
     return _BRACKET.sub(
         lambda match: "" if _is_harmless(match[1].strip(), sentence[: match.start()]) else match[0], sentence
     )
+
+
+def wordings(claim: str) -> list[str]:
+    """A claim as it stands and in plainer forms; ``If you want to pay`` is as good a condition as ``To pay``."""
+    wish = _WISH.sub(lambda match: f"To {match[1]}", claim, count=1)
+    return list(dict.fromkeys((*plainer(claim), wish)))
+
+
+def plainer(sentence: str) -> list[str]:
+    """The sentence, and the same with a fronted adverb behind and with ``free`` for ``no fee``."""
+    free = _NO_FEE.sub(r"free \1", _UNPAID.sub("There is free ", sentence, count=1), count=1).strip()
+    return list(dict.fromkeys((sentence, unfronted(sentence), free)))
 
 
 def unfronted(sentence: str) -> str:

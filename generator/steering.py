@@ -11,6 +11,7 @@ from generator.terms import Term
 
 _CONDITIONS = ("if", "unless", "except", "otherwise")
 _UNSURE = frozenset(("may", "might", "could", "possibly"))
+_ABLE = ("can", "cannot", "can't", "can’t", "able", "possible")
 _NEVER = ("never", "nobody", "none")
 _REASONS = ("because", "because of", "due to")
 _REACH = 5
@@ -99,20 +100,33 @@ def _modals(at: Comparison) -> None:
         is_of_you = i > 0 and at.said[i - 1].key == "you"
         is_stated = is_of_you and not is_future and not _is_order(at, place) and term.raw.lower() not in _UNSURE
         is_offered = is_offer and (is_of_you or term.raw.lower() not in _UNSURE)
-        if term.key == "permit" and not near and (is_offered or is_stated):
+        if term.key == "permit" and not near and (is_offered or is_stated or _is_denied_too(at, i)):
             at.found["permission"] += 1
         elif term.key != "oblige" or near or not (_is_order(at, place) or _is_due(at, place, i)):
             at.found["modal"] += 1
     for j in theirs:
-        term, place = at.shown[j], next((k for k, at in sorted(at.weighty, key=lambda p: p[1]) if at > j), None)
+        term, place = at.shown[j], next((k for m, k in sorted((m, k) for k, m in at.named) if m > j), None)
         if any(_is_same_modal(at.said[i], term) and (place is None or abs(place - i) <= _REACH) for i in ours):
             continue
-        if term.key == "permit" and term.raw.lower() not in ("might", "could") and swapped:
+        if term.key == "permit" and term.raw.lower() not in ("might", "could") and (swapped or _is_not_done(at, j)):
             continue
         is_order = place is not None and at.said[place].start in (0, len("Please "))
         at.found["modal"] += not (is_order and term.key in ("oblige", "permit"))
     permits = [sum(t.key == "permit" and t.kind is Kind.MODAL for t in side) for side in (at.said, at.used_shown)]
     at.found["modal"] += permits[0] > permits[1] > 0
+
+
+def _is_denied_too(at: Comparison, i: int) -> bool:
+    """``We cannot deliver`` is ``We do not deliver``."""
+    is_denied = at.said[i].raw.lower() in _ABLE and any(t.kind is Kind.NEGATION for t in at.said[max(0, i - 1) : i + 3])
+    return is_denied and any(t.kind is Kind.NEGATION and t.segment in at.used for t in at.shown)
+
+
+def _is_not_done(at: Comparison, j: int) -> bool:
+    is_denied = at.shown[j].raw.lower() in _ABLE and any(
+        t.kind is Kind.NEGATION for t in at.shown[max(0, j - 1) : j + 2]
+    )
+    return is_denied and any(t.kind is Kind.NEGATION for t in at.said)
 
 
 def _is_steering(at: Comparison, j: int) -> bool:
@@ -186,7 +200,8 @@ def _conditions(at: Comparison) -> None:
     added = [j for _, j, ours, theirs in moved if ours == "if" and not theirs]
     at.found["condition"] += len(moved) - len(added)
     main = [j for _, j, ours, _ in placed if not ours]
-    if added and (not main or _median(added) > _median(main)):
+    is_case = added and at.shown[min(added)].lead == "for"  # "free if your order is over €50" for "free for orders ..."
+    if added and not is_case and (not main or _median(added) > _median(main)):
         at.found["condition"] += 1
     known = {theirs for *_, theirs in placed}
     for term in at.said:
@@ -207,6 +222,7 @@ def _lost_segments(at: Comparison) -> Iterator[int]:
             or (first.kind is Kind.CONDITION and first.key == "but" and segment - 1 in at.used)
             or first.kind in (Kind.TIME, Kind.BOUND)
             or (first.kind is Kind.QUANTIFIER and first.key == "only")
+            or (segment == 0 and first.lead == "to" and first.start == len("To "))  # to make a claim
             or (first.joint in _REASONS and _is_denied(at, segment - 1))
             or (
                 segment + 1 in at.used

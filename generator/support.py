@@ -18,7 +18,7 @@ from generator.alignment import align
 from generator.comparison import NAMING
 from generator.differences import compare
 from generator.operators import Kind
-from generator.readings import readings, unfronted
+from generator.readings import readings, wordings
 from generator.terms import Term, terms
 
 _MAX_ADJACENT = 3
@@ -97,15 +97,15 @@ def _claims(sentence: str) -> list[str]:
 
 
 def _best(claim: str, text: str, spans: Sequence[Span], weigh: Weigh, heading: str) -> Support | None:
-    wordings = [terms(_bare(wording)) for wording in dict.fromkeys((claim, unfronted(_bare(claim))))]
-    keys = {term.key for term in wordings[0] if term.kind in NAMING and not term.is_light}
+    ours = [terms(wording) for wording in wordings(_bare(claim))]
+    keys = {term.key for term in ours[0] if term.kind in NAMING and not term.is_light}
     best: Support | None = None
     shared = sorted((-len(keys & _keys(span.of(text))), i) for i, span in enumerate(spans))
     for n, i in [pair for pair in shared if pair[0]][:_MAX_TRIED]:
         if best is not None and -n < len(keys) / 3:
             break
         for start, shown in readings(text, spans, i):
-            for said in wordings:
+            for said in ours:
                 found = _differences(claim, said, shown, terms(heading) if i == 0 else ())
                 if best is None or weigh(found) < weigh(best.differences):
                     best = Support(Span(spans[start].start, spans[i].end), found)

@@ -41,7 +41,7 @@ _UNITS = (
 _UNIT_OF = {word: group.split()[0] for group in _UNITS.split("; ") for word in group.split()}
 _RUN_ON = re.compile(r" [A-Z][a-z]")
 _PRONOUN_BEFORE_ONE = frozenset(
-    ("new", "this", "that", "which", "old", "another", "same", "only", "no", "any", "each", "every")
+    ("new", "this", "that", "which", "old", "another", "same", "no", "any", "each", "every")
 )
 _AFTER_ONE = frozenset(
     ("of", "is", "from", "for", "that", "in", "", "with", "to", "if", "at", "and", "or", "can", "may")
@@ -210,6 +210,8 @@ def _phrase(sentence: str, found: list[Token], i: int, shouted: bool) -> tuple[l
             ]
             return made, i + size
     token = found[i]
+    if token.raw.lower() == "off" and i and found[i - 1].key.endswith("%"):
+        return [Term(Kind.CONTENT, same[("discount",)], "discount", token.start, token.end)], i + 1
     if verb := able(token.raw):
         deed = same.get((stem(verb),), stem(verb))
         permit = Term(Kind.MODAL, "permit", token.raw, token.start, token.end)

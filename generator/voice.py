@@ -34,9 +34,10 @@ _HELPERS = frozenset(
 _BEING_THERE = frozenset(
     ("available", "availability", "there", "exist", "exists", "offered", "provided", "served", "supplied", "included")
 )
-_HAVING = frozenset(
-    ("have", "has", "offers", "provides", "includes", "contains", "serves", "features", "supplies", "possesses")
-)
+_HAVING = frozenset((
+    "have", "has", "offers", "provides", "includes", "contains", "serves", "features", "supplies", "possesses",
+    "include", "contain",
+))  # fmt: skip
 _DOERS = frozenset(("we", "you", "they", "i", "he", "she", "who"))
 _PARTICIPLE = re.compile(
     r"\w{2,}ed$|(?:sen|buil|spen|len|los|bough|brough|caugh|taugh|kep|pai|sai|tol|sol|hel|lef|me|fel|foun|mad|ha)[tde]$|"

@@ -30,7 +30,7 @@ def _differences(sentence: str) -> set[str]:
         ("You may not borrow up to twelve books for four weeks.", "negation"),
         ("You may borrow up to twelve books.", "fact left out"),
         ("It cannot be renewed.", "restriction"),
-        ("If a book cannot be renewed, it is reserved.", "condition"),
+        ("A book is reserved if it cannot be renewed.", "condition"),
         ("Films cost €3 a week in Harlow.", "role"),
         ("Films cost €2 a week in Dover.", "name"),
         ("Members over 16 need the consent of a parent.", "bound"),

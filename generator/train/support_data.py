@@ -29,8 +29,8 @@ _CHATTER = re.compile(
     re.IGNORECASE,
 )
 _FALSE_STARTS = re.compile(r"^(?:no problem|okay|ok|great|sure|thank you|thanks|good news)[,.!]?\s*$", re.IGNORECASE)
-# What a reply may say of its own: that a thing is there, that this is the place, and courtesies. Chosen by reading the
-# customer's side only, before any verdict was seen.
+# What a reply may say of its own: that a thing is there, that this is the place, and courtesies. A closed list: no word
+# is on it, or off it, for the sake of a verdict.
 _SAYS_NOTHING = frozenset(stems(
     "absolutely accept accepted afraid allow allowed apologize available certainly correct currently definitely "
     "establishment fortunately guest guests hotel however location offer offered offers okay permit permitted place "

@@ -55,6 +55,7 @@ def align(said: Sequence[Term], shown: Sequence[Term]) -> Alignment:
         last = -1
         for i in members:
             if candidates[i]:
-                places[i] = min(candidates[i], key=lambda j: (abs(shown[j].segment - home), j < last, abs(j - last)))
+                rank = [(j in places, abs(shown[j].segment - home), j < last, abs(j - last), j) for j in candidates[i]]
+                places[i] = min(rank)[-1]
                 last = places[i] or 0
     return Alignment(said, shown, tuple(places))

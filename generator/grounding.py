@@ -88,10 +88,11 @@ class _Wording:
     ends: dict[int, str]
 
 
-def verify(sentence: str, evidence_text: str) -> Verdict:
+def verify(sentence: str, evidence_text: str, heading: str = "") -> Verdict:
     """Decide whether ``evidence_text`` proves ``sentence``; of copies the shortest proving stretch wins.
 
-    Both texts may hold line breaks; square and round brackets are the same, as in the prompt.
+    Both texts may hold line breaks; square and round brackets are the same, as in the prompt. ``heading`` is what
+    stands over the evidence, the FAQ entry's question or a title, which may say what its first sentence is about.
     """
     said = _joined([_read(span.of(sentence)) for span in sentence_spans(sentence)])
     if not said.tokens:
@@ -104,7 +105,8 @@ def verify(sentence: str, evidence_text: str) -> Verdict:
             score = _likeness(said.tokens, shown.tokens)
             best, likest = (score, shown) if score > best else (best, likest)
     model = shipped_model()
-    found = best_support(" ".join(sentence.split()), evidence_text, model.weigh) if _is_readable(said) else None
+    plain = " ".join(sentence.split())
+    found = best_support(plain, evidence_text, model.weigh, heading) if _is_readable(said) else None
     if found is not None and model.accepts(found.differences):
         return Verdict(True, found.span, Reason.SUPPORTED, min(model.probability(found.differences), 0.999))
     return Verdict(False, None, _reason(said, likest), model.probability(found.differences) if found else 0.0)

@@ -6,10 +6,12 @@ of that knowledge. Phrases are looked up longest first, by stem, so ``no more th
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
 from enum import StrEnum
 from functools import lru_cache
 
-from generator.tokens import tokens
+from generator.tokens import Token, tokens
 
 
 class Kind(StrEnum):
@@ -30,11 +32,11 @@ class Kind(StrEnum):
 
 _TABLE: dict[tuple[Kind, str], str] = {
     (Kind.NEGATION, "not"): (
-        "not, no, never, without, nor, neither, none, nothing, nobody, nowhere, hardly, free of, with no"
+        "not, no, non, never, without, nor, neither, none, nothing, nobody, nowhere, hardly, free of, with no"
     ),
     (Kind.MODAL, "permit"): (
         "can, could, may, able, capable, possible, possibly, allow, permit, permitted, enable, let, entitled, "
-        "option to, opportunity to"
+        "option to, opportunity to, welcome, welcomed"
     ),
     (Kind.MODAL, "maybe"): "might, perhaps, maybe, probably, likely, expected to",
     (Kind.MODAL, "oblige"): (
@@ -50,7 +52,7 @@ _TABLE: dict[tuple[Kind, str], str] = {
     (Kind.QUANTIFIER, "most"): (
         "most, mostly, usually, normally, generally, typically, often, mainly, majority, largely"
     ),
-    (Kind.QUANTIFIER, "some"): "some, several, few, a few, sometimes, certain, occasionally",
+    (Kind.QUANTIFIER, "some"): "some, several, multiple, few, a few, sometimes, certain, occasionally",
     (Kind.QUANTIFIER, "many"): "many, numerous, lots of, a lot of, various",
     (Kind.QUANTIFIER, "only"): "only, just, solely, exclusively, merely, nothing but",
     (Kind.QUANTIFIER, "half"): "half, a half, third, quarter",
@@ -98,23 +100,24 @@ _TABLE: dict[tuple[Kind, str], str] = {
     (Kind.PERSON, "we"): "we, us, ourselves",
     (Kind.PERSON, "you"): "you, yourself, yourselves",
     (Kind.JOINT, "and"): "and, or, as well as, plus, along with, &, and or, but also",
+    (Kind.JOINT, "reason"): "because, because of, due to, so that",
     (Kind.EMPTY, ""): (
         "our, ours, your, yours, is, are, was, were, be, been, being, am, do, does, did, done, has, had, have "
         "been, would, it, its, they, them, their, theirs, this, that, these, those, he, she, his, "
         "her, who, whom, whose, which, what, how, of, to, in, on, at, for, with, by, from, into, onto, as, per, "
         "than, upon, there, here, please, so, then, very, really, quite, indeed, simply, currently, at this time, "
-        "at the moment, at present, now, because, because of, due to, so that, therefore, thus, hence, such, such "
+        "at the moment, at present, now, therefore, thus, hence, such, such "
         "as, own, self, itself, themselves, i, me, my, one of, of course, sure, certainly, in total, "
         "respectively, about it, in addition, namely, i e, via, through, of your choice, in question, in fact, "
         "that is, actually, already, still, even, way, make sure, be sure, means, exactly, whether, towards, "
         "regarding, concerning, according to, just like, in the same way, let you know, note that, keep in mind, "
-        "afraid, sorry, unfortunately, yes, currently, regret, also, too, as well, both, either, "
+        "together with, afraid, sorry, unfortunately, yes, currently, regret, also, too, as well, both, either, "
         "presently, nowadays, furthermore, moreover, basically, kindly, strictly, completely, absolutely, sadly, "
         "regrettably, fully, entirely, anyway, fortunately, luckily"
     ),
 }
-# Words that hold a negation inside: their positive and the operator.
-_NEGATIVE_WORDS: dict[str, tuple[tuple[Kind, str], ...]] = {
+# Words that hold two operators, or a negation and what it denies.
+_COMPOUNDS: dict[str, tuple[tuple[Kind, str], ...]] = {
     **dict.fromkeys(
         (
             "forbid",
@@ -131,9 +134,18 @@ _NEGATIVE_WORDS: dict[str, tuple[tuple[Kind, str], ...]] = {
         ((Kind.NEGATION, "not"), (Kind.MODAL, "permit")),
     ),
     **dict.fromkeys(("unavailable", "lack", "lacks"), ((Kind.NEGATION, "not"), (Kind.CONTENT, "offer"))),
+    "right after": ((Kind.TIME, "immediately"), (Kind.TIME, "after")),
+    "directly after": ((Kind.TIME, "immediately"), (Kind.TIME, "after")),
     "unnecessary": ((Kind.NEGATION, "not"), (Kind.MODAL, "oblige")),
 }
+_ABLE = frozenset((
+    "transferable", "refundable", "returnable", "exchangeable", "cancellable", "cancelable", "renewable", "adjustable",
+    "removable", "extendable", "redeemable", "convertible", "washable", "rechargeable", "deductible", "reservable",
+    "bookable",
+))  # fmt: skip
 _RESTRICTING = frozenset(("most", "some", "only", "half", "first", "last", "next", "many"))
+
+_SAME_BOUND = {"within": "at most", "until": "at most"}
 
 Entry = tuple[tuple[Kind, str], ...]
 
@@ -143,6 +155,30 @@ def is_restricting(kind: Kind, name: str) -> bool:
     if kind is Kind.QUANTIFIER:
         return name in _RESTRICTING
     return kind in (Kind.BOUND, Kind.CONDITION, Kind.TIME) and name not in ("even if", "immediately")
+
+
+def able(word: str) -> str:
+    """``transfer`` of ``transferable``, which is a deed and the permission to do it; empty for other words."""
+    lowered = word.lower()
+    return re.sub(r"l?l?[ai]ble$", "", lowered) if lowered in _ABLE else ""
+
+
+def same_bound(name: str) -> str:
+    """``Until 7 days before`` is ``up to 7 days before``."""
+    return _SAME_BOUND.get(name, name)
+
+
+def is_form_of_operator(run: Sequence[Token]) -> bool:
+    """False for ``Basic``, ``present`` or ``normal``, which the stemmer takes for ``basically`` and the like."""
+    return len(run) > 1 or run[0].key not in _adverb_keys() or run[0].raw.lower().endswith("ly")
+
+
+@lru_cache(maxsize=1)
+def _adverb_keys() -> frozenset[str]:
+    """The stems that the table has in ``-ly`` only."""
+    words = [word for phrases in _TABLE.values() for word in phrases.split(", ") if " " not in word]
+    plain = {phrase_key(word) for word in words if not word.endswith("ly")}
+    return frozenset(key[0] for word in words if word.endswith("ly") and (key := phrase_key(word)) not in plain)
 
 
 def phrase_key(phrase: str) -> tuple[str, ...]:
@@ -158,6 +194,6 @@ def operators() -> dict[tuple[str, ...], Entry]:
         for phrase in phrases.split(", "):
             if key := phrase_key(phrase):
                 table.setdefault(key, ((kind, name),))
-    for word, entry in _NEGATIVE_WORDS.items():
+    for word, entry in _COMPOUNDS.items():
         table[phrase_key(word)] = entry
     return table

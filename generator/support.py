@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
@@ -18,6 +18,7 @@ from generator.alignment import align
 from generator.comparison import NAMING
 from generator.differences import compare
 from generator.operators import Kind
+from generator.readings import readings, wordings
 from generator.terms import Term, terms
 
 _MAX_ADJACENT = 3
@@ -28,14 +29,17 @@ _INTERJECTION = re.compile(
     r"no(?:[,.!:;]\s*|\s+(?=(?:the|they|we|you|there|it|this|i['’]m|that)\b))(?:i(?:['’]m| am) sorry[,.!: ]*)?)+",
     re.IGNORECASE,
 )
+_LABEL = re.compile(
+    r"^(?:note|tip|hint|important|warning|caution|recommendation|example|for example|answer|a)[:,] ", re.IGNORECASE
+)
 _YES_OR_NO = re.compile(r"^(yes|no)\b[,.;: ]", re.IGNORECASE)
 _POINTS_BACK = re.compile(r"^(?:it|this|that|these|those)\b", re.IGNORECASE)
-_LEANS = re.compile(r"^(?:it|they|this|these|he|she)\b", re.IGNORECASE)
 _PAST = re.compile(r"\b(?:had|(?:was|were)(?!n['’]t\b| not\b)(?! \w+(?:ed|en|t|n)\b))\b", re.IGNORECASE)
 _PAST_SHOWN = re.compile(r"\b(?:had|was|were|been|did|\w{2,}ed)\b", re.IGNORECASE)
-_HERE = re.compile(r"\b(?:they|we|it|here|there|this|that|our|their|its|us|hotel|restaurant)\b", re.IGNORECASE)
-_SUBJECT = re.compile(
-    r"^(.{3,80}?)\s+(?:is|are|was|were|can|cannot|may|must|will|has|have|had|does|do|should|needs?|costs?|takes?)\b"
+_HERE = re.compile(
+    r"\b(?:they|we|it|here|this|that|our|their|its|us|hotel|restaurant|premises|property|establishment|on[- ]?site|"
+    r"there(?! (?:is|are|will|may|can|was|were)))\b",
+    re.IGNORECASE,
 )
 _PARTS = re.compile(
     r";\s+|,?\s+(?:and|but|so|while|thus,?)\s+(?=(?:we|you|they|it|there|the|this|your|our)\b)|,\s+(?=(?:we|you|they|it|there)\b)"
@@ -54,21 +58,23 @@ class Support:
 Weigh = Callable[[Mapping[str, int]], float]
 
 
-def best_support(sentence: str, text: str, weigh: Weigh) -> Support | None:
+def best_support(sentence: str, text: str, weigh: Weigh, heading: str = "") -> Support | None:
     """The stretch whose differences weigh least, for the sentence as a whole or claim by claim.
 
     Args:
         weigh: the graver the differences, the larger; the whole is taken unless its claims apart weigh less.
 
+        heading: what stands over the passage; it may say what its first sentence is about, and proves nothing else.
+
     Returns:
         None where the passage shares no word that matters with the sentence.
     """
     spans = sentence_spans(text)
-    whole = _best(sentence, text, spans, weigh)
+    whole = _best(sentence, text, spans, weigh, heading)
     parts = _claims(sentence)
     if len(parts) < 2 or (whole is not None and not any(whole.differences.values())):
         return whole
-    held = [found for part in parts if (found := _best(part, text, spans, weigh)) is not None]
+    held = [found for part in parts if (found := _best(part, text, spans, weigh, heading)) is not None]
     at = [next(i for i, s in enumerate(spans) if s.end == support.span.end) for support in held]
     if len(held) < len(parts) or any(not 0 <= b - a <= 1 for a, b in pairwise(at)):
         return whole
@@ -90,43 +96,33 @@ def _claims(sentence: str) -> list[str]:
     return parts
 
 
-def _best(claim: str, text: str, spans: Sequence[Span], weigh: Weigh) -> Support | None:
-    said = terms(_bare(claim))
-    keys = {term.key for term in said if term.kind in NAMING and not term.is_light}
+def _best(claim: str, text: str, spans: Sequence[Span], weigh: Weigh, heading: str) -> Support | None:
+    ours = [terms(wording) for wording in wordings(_bare(claim))]
+    keys = {term.key for term in ours[0] if term.kind in NAMING and not term.is_light}
     best: Support | None = None
     shared = sorted((-len(keys & _keys(span.of(text))), i) for i, span in enumerate(spans))
     for n, i in [pair for pair in shared if pair[0]][:_MAX_TRIED]:
         if best is not None and -n < len(keys) / 3:
             break
-        for start, shown in _readings(text, spans, i):
-            found = _differences(claim, said, shown)
-            support = Support(Span(spans[start].start, spans[i].end), found)
-            if best is None or weigh(found) < weigh(best.differences):
-                best = support
+        for start, shown in readings(text, spans, i):
+            for said in ours:
+                found = _differences(claim, said, shown, terms(heading) if i == 0 else ())
+                if best is None or weigh(found) < weigh(best.differences):
+                    best = Support(Span(spans[start].start, spans[i].end), found)
     return best
 
 
-def _readings(text: str, spans: Sequence[Span], i: int) -> Iterator[tuple[int, str]]:
-    """Sentence ``i`` as it stands, its parts between semicolons, and with the subject that its pronoun stands for."""
-    own = spans[i].of(text)
-    yield i, own
-    if ";" in own:
-        yield from ((i, part) for part in re.split(r";\s", own))
-    if i > 0 and _LEANS.match(own) and (subject := _SUBJECT.match(spans[i - 1].of(text))):
-        yield i - 1, _LEANS.sub(subject[1].replace("\\", ""), own, count=1)
-
-
-def _differences(claim: str, said: Sequence[Term], shown: str) -> Mapping[str, int]:
-    differences = compare(align(said, terms(_bare(shown))))
+def _differences(claim: str, said: Sequence[Term], shown: str, heading: Sequence[Term]) -> Mapping[str, int]:
+    differences = compare(align(said, terms(_bare(shown))), heading)
     found = differences.found
     if not differences.weighty:
         found["new"] += 1
     found["question"] += any(text.rstrip(_CLOSING).endswith(("?", "？")) for text in (claim, shown))
-    if re.search(r":\s", shown.rstrip(": ")):  # a label and its value: neither stands alone
+    if re.search(r":\s", _bare(shown).rstrip(": ")):  # a label and its value: neither stands alone
         found["restriction"] += len(
             {t.segment for t in differences.shown} - {differences.shown[j].segment for j in differences.of_shown}
         )
-    found["exchanged"] += found["turns"] > 1
+    found["exchanged"] += found["turns"] > 1 + differences.turned
     found["tense"] += bool(_PAST.search(claim)) and not _PAST_SHOWN.search(shown)
     found["name"] += _abbreviations(claim) != _abbreviations(shown)
     answer, theirs = _YES_OR_NO.match(claim), _YES_OR_NO.match(shown)
@@ -135,6 +131,8 @@ def _differences(claim: str, said: Sequence[Term], shown: str) -> Mapping[str, i
         found["negation"] += is_denied != (answer[1].lower() == "no")
     if found["name left out"] and not _HERE.search(claim):
         found["nameless"] += 1
+    elif _HERE.search(claim) and differences.opens_with_name:
+        found["substitution"], found["name left out"] = max(0, found["substitution"] - 1), 0  # "they" are that name
     bare = _bare(claim)
     if _POINTS_BACK.match(bare) and not _POINTS_BACK.match(_bare(shown)) and differences.weighty:
         first = min(place for _, place in differences.weighty)
@@ -153,6 +151,8 @@ def _keys(sentence: str) -> frozenset[str]:
 
 
 def _bare(sentence: str) -> str:
-    """Without the interjections in front, which claim nothing by themselves."""
-    match = _INTERJECTION.match(sentence)
-    return sentence[match.end() :] if match else sentence
+    """Without the label and the interjections in front, which claim nothing by themselves."""
+    for lead in (_LABEL, _INTERJECTION):
+        if match := lead.match(sentence):
+            sentence = sentence[match.end() :]
+    return sentence

@@ -13,8 +13,9 @@ from functools import lru_cache
 from importlib.resources import files
 from itertools import pairwise
 
-from generator.operators import Entry, Kind, operators, phrase_key
-from generator.tokens import Token, tokens
+from generator.operators import Entry, Kind, able, is_form_of_operator, operators, phrase_key
+from generator.tokens import Token, stem, tokens
+from generator.voice import Voice, is_perfect, voice_of
 
 _MAX_PHRASE = 4
 _RANGE_CHARS = 30
@@ -40,17 +41,22 @@ _UNITS = (
 _UNIT_OF = {word: group.split()[0] for group in _UNITS.split("; ") for word in group.split()}
 _RUN_ON = re.compile(r" [A-Z][a-z]")
 _PRONOUN_BEFORE_ONE = frozenset(
-    ("new", "this", "that", "which", "old", "another", "same", "only", "no", "any", "each", "every")
+    ("new", "this", "that", "which", "old", "another", "same", "no", "any", "each", "every")
 )
 _AFTER_ONE = frozenset(
     ("of", "is", "from", "for", "that", "in", "", "with", "to", "if", "at", "and", "or", "can", "may")
 )
+_MAY_NAME = (Kind.JOINT, Kind.QUANTIFIER)  # the Plus plan, the Next button
+_POSSESSIVE = frozenset(("our", "your", "their", "its", "his", "her", "my", "this", "these"))
 _CLOCK = re.compile(r"(\d{1,2})(?:[:.](\d\d))?(am|pm)?")
 
 
 @dataclass(frozen=True, slots=True)
 class Term:
-    """``key`` compares; ``segment`` counts the stretches of the sentence; ``joint`` is what opens this one."""
+    """``key`` compares; ``segment`` counts the stretches of the sentence; ``joint`` is what opens this one.
+
+    ``lead`` is the word right before the term, articles and possessives left out: the preposition, where it has one.
+    """
 
     kind: Kind
     key: str
@@ -62,6 +68,8 @@ class Term:
     is_linked: bool = False
     joint: str = ""
     unit: str = ""
+    voice: Voice = Voice.UNKNOWN
+    lead: str = ""
 
     @property
     def is_light(self) -> bool:
@@ -101,22 +109,29 @@ def terms(sentence: str) -> tuple[Term, ...]:
     read: list[Term] = []
     i = 0
     while i < len(found):
+        lead = _lead(found, i)
         made, i = _fact(sentence, found, i) or _phrase(sentence, found, i, shouted)
-        read.extend(made)
+        read.extend(replace(term, lead=lead) for term in made)
     return tuple(_in_segments(sentence, _with_shared_units(_bounding(read))))
+
+
+def _lead(found: list[Token], i: int) -> str:
+    before = [token.raw.lower() for token in found[max(0, i - 3) : i] if token.raw.lower() not in _POSSESSIVE]
+    return before[-1] if before else ""
 
 
 def _fact(sentence: str, found: list[Token], i: int) -> tuple[list[Term], int] | None:
     """The date, time of day, quantity or code at token ``i``, and where to go on; None where there is none."""
     if made := _date(found, i):
         return [made], i + 1
-    if not any(c.isdigit() for c in found[i].key):
+    if not any(c.isdigit() for c in found[i].key) or _is_fixed_phrase(found, i):
         return None
     after = found[i + 1].raw.lower() if i + 1 < len(found) else ""
     if made := _time_of_day(found[i], after):
         return [made], i + 1 + (after in ("am", "pm"))
     before = found[i - 1].raw.lower() if i else "new"
-    if found[i].raw.lower() == "one" and (before in _PRONOUN_BEFORE_ONE or after in _AFTER_ONE):
+    is_bounded = after == "or" and found[i + 2 : i + 3] and found[i + 2].raw.lower() in ("more", "less", "fewer")
+    if found[i].raw.lower() == "one" and not is_bounded and (before in _PRONOUN_BEFORE_ONE or after in _AFTER_ONE):
         return [], i + 1
     return _quantity(sentence, found, i)
 
@@ -131,6 +146,20 @@ def _date(found: list[Token], i: int) -> Term | None:
     if word == "may" and not is_beside_number:
         return None
     return Term(Kind.FACT, _SHORT_DATES.get(word, word), token.raw, token.start, token.end)
+
+
+def _is_fixed_phrase(found: list[Token], i: int) -> bool:
+    """``24 hours a day`` is no number of hours."""
+    keys = [token.key for token in found[i : i + _MAX_PHRASE]]
+    return any(tuple(keys[:size]) in lexicon().same for size in range(2, len(keys) + 1))
+
+
+def is_unit(word: str) -> bool:
+    return word.lower() in _UNIT_OF
+
+
+def is_date(key: str) -> bool:
+    return key in _MONTHS or key in _DAYS
 
 
 def _time_of_day(token: Token, after: str) -> Term | None:
@@ -163,24 +192,32 @@ def _near(sentence: str, a: Token, b: Token) -> bool:
 
 def _phrase(sentence: str, found: list[Token], i: int, shouted: bool) -> tuple[list[Term], int]:
     table, same = operators(), lexicon().same
+    if is_perfect(found, i):
+        return [], i + 1
     for size in range(min(_MAX_PHRASE, len(found) - i), 0, -1):
         run = found[i : i + size]
         key = tuple(t.key for t in run)
         if size > 1 and any(_BREAK.search(sentence, a.end, b.start) for a, b in pairwise(run)):
             continue
-        entry: Entry | None = table.get(key)
+        entry: Entry | None = table.get(key) if is_form_of_operator(run) else None
         if entry is None and key in same:
             entry = ((Kind.FACT if size == 1 and _is_name(sentence, run[0], shouted) else Kind.CONTENT, same[key]),)
-        if entry is not None:
+        if entry is not None and not (size == 1 and entry[0][0] in _MAY_NAME and _is_name(sentence, run[0], shouted)):
             made = [
-                Term(kind, name, run[0].raw, run[0].start, run[-1].end)
+                Term(kind, name, run[0].raw, run[0].start, run[-1].end, voice=voice_of(found, i))
                 for kind, name in entry
                 if kind is not Kind.EMPTY
             ]
             return made, i + size
     token = found[i]
+    if token.raw.lower() == "off" and i and found[i - 1].key.endswith("%"):
+        return [Term(Kind.CONTENT, same[("discount",)], "discount", token.start, token.end)], i + 1
+    if verb := able(token.raw):
+        deed = same.get((stem(verb),), stem(verb))
+        permit = Term(Kind.MODAL, "permit", token.raw, token.start, token.end)
+        return [permit, replace(permit, kind=Kind.CONTENT, key=deed, raw=verb)], i + 1
     kind = Kind.FACT if _is_name(sentence, token, shouted) else Kind.CONTENT
-    return [Term(kind, token.key, token.raw, token.start, token.end)], i + 1
+    return [Term(kind, token.key, token.raw, token.start, token.end, voice=voice_of(found, i))], i + 1
 
 
 def _is_name(sentence: str, token: Token, shouted: bool) -> bool:
@@ -204,11 +241,16 @@ def _with_shared_units(read: list[Term]) -> list[Term]:
 
 
 def _bounding(read: list[Term]) -> list[Term]:
-    """``over`` and ``under`` bound a number; elsewhere they are places."""
+    """``over`` and ``under`` bound a number; elsewhere they are places. ``At least half`` needs none to be a bound."""
     kept: list[Term] = []
     for i, term in enumerate(read):
         near = (*read[i + 1 : i + 3], *read[max(0, i - 1) : i])
-        if term.kind is not Kind.BOUND or any(t.kind is Kind.FACT and any(c.isdigit() for c in t.key) for t in near):
+        is_phrase = term.end - term.start > len(term.raw)
+        if (
+            term.kind is not Kind.BOUND
+            or is_phrase
+            or any(t.kind is Kind.FACT and any(c.isdigit() for c in t.key) for t in near)
+        ):
             kept.append(term)
         elif term.raw.lower() not in ("about", "around"):
             kept.append(replace(term, kind=Kind.CONTENT, key=term.raw.lower()))
@@ -230,7 +272,7 @@ def _in_segments(sentence: str, read: list[Term]) -> list[Term]:
         if placed and (is_broken or term.kind is Kind.CONDITION or (term.kind is Kind.JOINT and not in_range)):
             segment += 1
             is_linked = not is_broken and term.kind is Kind.JOINT
-            joint = term.raw.lower() if term.kind is Kind.JOINT else ""
+            joint = sentence[term.start : term.end].lower() if term.kind is Kind.JOINT else ""
         if term.kind is Kind.CONDITION:
             scope = term.key
         end = term.end

@@ -34,14 +34,15 @@ _ARTICLES = frozenset(("a", "an", "the"))
 _CASE_TELLS = frozenset(("us", "it", "who", "mw", "kb", "mb", "gb", "tb"))  # ship to us or US; 5 mW or MW, Mb or MB
 _LEXEME = re.compile(
     r"""
-    (?P<number> (?<![\w.,])[-−–]?(?=\d)\d+(?:[.,]\d+)*(?![\w:]) )
+    (?P<number> (?<![\w.,])[-−–]?(?=\d)\d+(?:[.,]\d+)*
+        (?: (?![\w:]) | (?=(?:k[gm]|[cm]m|[GMT]B|GBP|gbp|EUR|USD|CHF|hrs?|mins?)\b) ) )
     | (?P<word> [^\W_]+(?:[:.](?=\d)\d+)*(?:'[^\W\d_]+)* )
     | (?P<symbol> [^\w\s] )
     """,
     re.VERBOSE,
 )
 _CJK = re.compile(r"[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff]")
-_DERIVED = re.compile(r"(?:ations?|ments?|ers?|ors?|ly|able|ances?|ings?|ed|es|s|e|y|ies|ied|ions?|als?|ally)$")
+_DERIVED = re.compile(r"(?:ations?|ments?|ers?|ors?|ly|able|ances?|ings?|ed|es|s|e|y|ies|ied|ions?|als?|ally|ic)$")
 # Of the punctuation, what can change the meaning. Symbols (₹, ✗, ≠) and combining vowel signs always can.
 _TELLING_PUNCTUATION = frozenset("%‰/@#&′″")
 _EMPTY_SYMBOLS = frozenset("|")  # between the cells of a table

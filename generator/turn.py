@@ -75,7 +75,7 @@ class Turn:
         for hit, part in [(proof, part) for proof in proofs for part in proof.passage.parts]:
             stretch = hit.passage.text[part.start : part.end]  # what stands under other headings proves nothing here
             with self.timed("verify"):
-                verdict = verify(text, stretch)
+                verdict = verify(text, stretch, _standing_over(hit, part))
             whole = None
             if verdict.span is not None and (self._asks_what_is_denied or not _denied(text, hit, part)):
                 whole = standing_alone(stretch, verdict.span)
@@ -182,6 +182,11 @@ class Turn:
 
 def _within(part: Section, span: Span) -> Span:
     return Span(part.start + span.start, part.start + span.end)
+
+
+def _standing_over(hit: ScoredPassage, part: Section) -> str:
+    """The FAQ question or the nearest heading: what the text under it is about."""
+    return hit.passage.question or (part.heading_path[-1] if part.heading_path else "")
 
 
 def _denied(text: str, hit: ScoredPassage, part: Section) -> bool:

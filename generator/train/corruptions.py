@@ -134,14 +134,20 @@ def changed_name(sentence: str, passage: str, rng: random.Random) -> str | None:
     if not found:
         return None
     match = rng.choice(found)
+    old = match.group()
     others = {
-        n
-        for n in _CAPITALISED.findall(passage)
-        if n not in match.group() and match.group() not in n and not _DATE.search(n)
+        n for n in _CAPITALISED.findall(passage) if not _holds(n, old) and not _holds(old, n) and not _DATE.search(n)
     }
+    if not _holds(passage, old):
+        others = set()  # a name that people misspelt would only be put right
     invented = ("Marwick", "Tolsby", "Ferrand", "Quillon", "Aster Vale", "Bexor", "Northgate", "Ulmen")
     pool = sorted(others) if others and rng.random() < 0.6 else list(invented)
     return _replaced(sentence, match, rng.choice(pool))
+
+
+def _holds(name: str, other: str) -> bool:
+    """``GRAFFITI`` and ``Graffiti's`` are no other names than ``Graffiti``."""
+    return re.sub(r"['’]s$", "", other).casefold() in name.casefold()
 
 
 def negated(sentence: str, _passage: str, _rng: random.Random) -> str | None:

@@ -13,10 +13,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from domain.text import sentences
+from domain.text import sentence_spans, sentences
 from generator.dataset import is_held_out
 from generator.train.corruptions import Corruption, corruptions
 from generator.train.sources import read_rows
+from generator.wording import content_words, stems
 
 _PROSE = ("aws_connect_admin", "segment_docs", "sap_btp", "gnome_help_en", "ms_iis")
 _WINDOW = 5
@@ -28,11 +29,21 @@ _CHATTER = re.compile(
     re.IGNORECASE,
 )
 _FALSE_STARTS = re.compile(r"^(?:no problem|okay|ok|great|sure|thank you|thanks|good news)[,.!]?\s*$", re.IGNORECASE)
+# What a reply may say of its own: that a thing is there, that this is the place, and courtesies. A closed list: no word
+# is on it, or off it, for the sake of a verdict.
+_SAYS_NOTHING = frozenset(stems(
+    "absolutely accept accepted afraid allow allowed apologize available certainly correct currently definitely "
+    "establishment fortunately guest guests hotel however location offer offered offers okay permit permitted place "
+    "premises property provide provided provides restaurant serve served serves site sorry unfortunately yep"
+))  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """``family`` is the kind of wording where ``is_faithful``, else the kind of lie; ``base`` is what was corrupted."""
+    """``family`` is the kind of wording where ``is_faithful``, else the kind of lie; ``base`` is what was corrupted.
+
+    ``heading`` stands over the evidence; ``adds_words`` marks people's claims in other words than its own.
+    """
 
     sentence: str
     evidence: str
@@ -40,6 +51,8 @@ class Case:
     is_faithful: bool
     base: str
     is_test: bool
+    heading: str = ""
+    adds_words: bool = False
 
 
 def faithful_cases(data: Path, rng: random.Random, prose_documents: int = 250) -> Iterator[Case]:
@@ -58,7 +71,7 @@ def false_cases(
     for case in faithful_cases(data, rng, prose_documents):
         if case.family in ("reply", "long answer", "reworded"):
             for family, false in corruptions(case.sentence, case.evidence, rng, families):
-                yield Case(false, case.evidence, family, False, case.family, case.is_test)
+                yield Case(false, case.evidence, family, False, case.family, case.is_test, case.heading)
     for sentence, evidence, document in true_sentences(data, rng, prose_documents):
         for family, false in corruptions(sentence, evidence, rng, families):
             yield Case(false, evidence, family, False, "verbatim", is_test_document(document))
@@ -77,11 +90,29 @@ def claims(reply: str) -> list[str]:
     return [p for p in parts if not _CHATTER.search(p) and not _FALSE_STARTS.match(p) and len(p.split()) > 2]
 
 
+def adds_words(claim: str, source: str) -> bool:
+    """True where a word that carries meaning is not the source's own, whatever the verifier would say of it.
+
+    The words are those that the search looks for (``generator.wording``), by stem; ``high chairs`` are ``highchairs``.
+    A claim without any such word, as ``Yes, you can.``, is proven by no passage and counts with them. So do true
+    rewordings: the rule tells who may have said more, and not who did.
+    """
+    known, squeezed = stems(source) | _SAYS_NOTHING, _squeezed(source)
+    found = content_words(claim)
+    return not found or any(t.key not in known and _squeezed(t.raw) not in squeezed for t in found)
+
+
+def _squeezed(text: str) -> str:
+    return "".join(c for c in text.lower() if c.isalnum())
+
+
 def _reply_cases(data: Path) -> Iterator[Case]:
     for row in read_rows(data / "grounded_qa/dstc9_replies.jsonl.zst"):
+        question, answer = row["faq_question"], row["faq_answer"]
+        is_test = is_test_document(f"{question}{row['domain']}")
         for claim in claims(row["reply"]):
-            is_test = is_test_document(f"{row['faq_question']}{row['domain']}")
-            yield Case(claim, row["faq_answer"], "reply", True, "reply", is_test)
+            more = adds_words(claim, f"{question} {answer} {row['entity'] or ''}")
+            yield Case(claim, answer, "reply", True, "reply", is_test, question, more)
 
 
 def _long_answer_cases(data: Path) -> Iterator[Case]:
@@ -90,7 +121,8 @@ def _long_answer_cases(data: Path) -> Iterator[Case]:
         for output in row["output"]:
             for sentence in sentences(_detokenised(output["answer"])):
                 if len(sentence.split()) > 3:
-                    yield Case(sentence, text, "long answer", True, "long answer", is_test_document(title))
+                    more, is_test = adds_words(sentence, f"{title} {text}"), is_test_document(title)
+                    yield Case(sentence, text, "long answer", True, "long answer", is_test, title, more)
 
 
 def true_sentences(data: Path, rng: random.Random, prose_documents: int) -> Iterator[tuple[str, str, str]]:
@@ -106,25 +138,32 @@ def true_sentences(data: Path, rng: random.Random, prose_documents: int) -> Iter
     faq = list(read_rows(data / "faq/mined_docs_faq.jsonl.zst"))
     texts += [(row["question"], row["answer"]) for row in rng.sample(faq, min(2 * prose_documents, len(faq)))]
     for document, text in texts:
-        found = sentences(text[:8000])
-        plain = [i for i, s in enumerate(found) if _PLAIN.match(" ".join(s.split()))]
+        spans = sentence_spans(text[:8000])
+        found = [" ".join(span.of(text).split()) for span in spans]
+        plain = [i for i, s in enumerate(found) if _PLAIN.match(s)]
         for i in rng.sample(plain, min(3, len(plain))):
-            window = found[max(0, i - _WINDOW // 2) : i + _WINDOW // 2 + 1]
-            yield " ".join(found[i].split()), " ".join(" ".join(window).split()), document
+            window = spans[max(0, i - _WINDOW // 2) : i + _WINDOW // 2 + 1]
+            # Its paragraphs and headings stay apart, as they do in a passage.
+            yield found[i], text[window[0].start : window[-1].end], document
 
 
+# A verb is put for a verb and a clause for a clause: what stands behind tells which it is.
 _REWORDINGS = (
     (r"\bcannot\b", "can't"), (r"\bdo not\b", "don't"), (r"\bdoes not\b", "doesn't"), (r"\bis not\b", "isn't"),
-    (r"\b[Yy]ou can\b", "you are able to"), (r"\bmust\b", "have to"), (r"\bneed to\b", "have to"),
+    (r"\b[Yy]ou can\b(?!['’])", "you are able to"), (r"\bmust\b", "have to"), (r"\bneed to\b", "have to"),
     (r"\bprior to\b", "before"), (r"\bbefore\b", "prior to"), (r"\bin order to\b", "to"),
-    (r"\buse\b", "make use of"), (r"\ballows you to\b", "lets you"), (r"\bprovides\b", "offers"),
-    (r"\bif\b", "in case"), (r"\bshow\b", "display"), (r"\bdisplays\b", "shows"), (r"\bselect\b", "choose"),
-    (r"\bchoose\b", "select"), (r"\bpurchase\b", "buy"), (r"\bobtain\b", "get"), (r"\breceive\b", "get"),
-    (r"\bdelete\b", "remove"), (r"\bcreate\b", "make"), (r"\bhelp\b", "assist"), (r"\bapproximately\b", "about"),
+    (r"\buse\b(?= (?:a|an|the|your|this|these|one)\b)", "make use of"), (r"\ballows you to\b", "lets you"),
+    (r"\bprovides\b", "offers"),
+    (r"(?<!see )(?<!even )(?<!as )\bif\b(?= (?:you|we|the|a|an|your|it|they|there)\b)", "in case"),
+    (r"\bshow\b", "display"), (r"\bdisplays\b", "shows"), (r"\bselect\b", "choose"), (r"\bchoose\b", "select"),
+    (r"\bpurchase\b", "buy"), (r"\bobtain\b", "get"), (r"\breceive\b", "get"), (r"\bdelete\b", "remove"),
+    (r"\bcreate\b", "make"), (r"\bhelp\b", "assist"), (r"\bapproximately\b", "about"),
     (r"\bat least\b", "a minimum of"), (r"\bmore than\b", "over"), (r"\bonly\b", "just"),
     (r"\bautomatically\b", "by itself"), (r"\brequires\b", "needs"), (r"\brequired\b", "necessary"),
-    (r"\bmultiple\b", "several"), (r"\bsend\b", "submit"), (r"\bcomplete\b", "finish"), (r"\bstart\b", "begin"),
-    (r"\bend\b", "finish"),
+    (r"\bmultiple\b", "several"), (r"\bsend\b", "submit"),
+    (r"\bcomplete\b(?= (?:a|an|the|your|this|these)\b)", "finish"),
+    (r"\bstart\b(?! (?:and|or|date|time|page|menu|button|up)\b)", "begin"),
+    (r"\bend\b(?= (?:a|an|the|your|this)\b)", "finish"),
 )  # fmt: skip
 
 

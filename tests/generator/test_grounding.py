@@ -158,7 +158,7 @@ REFUSED = [
 
 
 PARAPHRASED = [
-    (RENTALS, "Child seats are €4 a day.", False),
+    (RENTALS, "Child seats are €4 a day.", True),
     (RENTALS, "We return the deposit of €150 within 5 working days.", True),
     (RENTALS, "Within 5 working days the deposit of €150 is returned.", True),
     (RENTALS, "A rental bike cannot be taken on the ferry.", True),

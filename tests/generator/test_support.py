@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 
+from generator.grounding import verify
 from generator.support import best_support
 from generator.support_model import HARD, shipped_model
 
@@ -29,7 +30,7 @@ def _differences(sentence: str) -> set[str]:
         ("You may not borrow up to twelve books for four weeks.", "negation"),
         ("You may borrow up to twelve books.", "fact left out"),
         ("It cannot be renewed.", "restriction"),
-        ("If a book cannot be renewed, it is reserved.", "condition"),
+        ("Members under 16 need the consent of a parent unless a book is late.", "condition"),
         ("Films cost €3 a week in Harlow.", "role"),
         ("Films cost €2 a week in Dover.", "name"),
         ("Members over 16 need the consent of a parent.", "bound"),
@@ -73,3 +74,52 @@ def test_any_hard_difference_is_a_refusal_whatever_the_weights_say() -> None:
     model = shipped_model()
     assert model.accepts({})
     assert not any(model.accepts({name: 1}) for name in HARD)
+
+
+@pytest.mark.parametrize(
+    ("heading", "evidence", "sentence", "expected"),
+    [
+        ("Is there wifi in the rooms?", "Wifi is free.", "Wifi is free in the rooms.", True),
+        ("The Otter pass", "It costs €9.", "The Otter pass costs €9.", True),
+        ("Is there wifi in the rooms?", "Wifi is free in the lobby.", "Wifi is free in the rooms.", False),
+        ("Is there wifi in room 12?", "Wifi is free.", "Wifi is free in room 12.", False),
+        ("What if I forget my password?", "We will block it.", "If you forget your password, we will block it.", False),
+        ("Can I return opened lamps?", "Lamps can be returned.", "Opened lamps can be returned within a day.", False),
+        ("Is it open on Sundays?", "The pool is open.", "The pool is open on Sundays.", False),
+    ],
+)
+def test_heading_says_what_is_spoken_of_and_proves_nothing(
+    heading: str, evidence: str, sentence: str, expected: bool
+) -> None:
+    assert verify(sentence, evidence, heading).supported is expected
+
+
+@pytest.mark.parametrize(
+    ("evidence", "sentence", "expected"),
+    [
+        ("If a book is reserved, it cannot be renewed.", "If a book cannot be renewed, it is reserved.", False),
+        ("We do not deliver to islands.", "We cannot deliver to islands.", True),
+        ("It will not happen.", "It may not happen.", False),
+        ("There is no activation fee.", "You do not pay for activation.", True),
+        ("There is no activation fee.", "There is no fee.", False),
+        ("Delivery is free for orders over €50.", "Delivery is free if your order is over €50.", True),
+        ("To make a claim, send a photo.", "Send a photo.", False),
+        ("To make a claim, send a photo.", "If you want to make a claim, send a photo.", True),
+        ("Only one code can be used per order.", "Codes can only be used by one order.", False),
+        ("Lamps, chairs and tables are free.", "Chairs are free.", True),
+        ("Lamps are blue and tables are free.", "Lamps are free.", False),
+        ("The Otter plan has 40 GB and costs €25.", "The Otter plan costs €25 and has 40 GB.", True),
+        ("Our hotline is available around the clock.", "Our hotline is available 24 hours a day.", True),
+        ("Cancel within 24 hours.", "Cancel at any time, 24 hours a day.", False),
+        ("The basic plan has no limit.", "The plan has no limit.", False),
+        ("The price includes soil.", "The price is plus soil.", False),
+        ("The deposit is non-refundable.", "The deposit is refundable.", False),
+        ("The customer pays for the shipping.", "The customer has to pay for the shipping.", True),
+        ("We accept payment by card.", "You must pay by card.", False),
+        ("Parking is free without a reservation.", "Parking is free, no reservation needed.", True),
+        ("Choose up to 7 days before.", "Choose until 7 days before.", True),
+        ("It weighs 5 kg.", "It weighs 5kg.", True),
+    ],
+)
+def test_rule_and_its_neighbour(evidence: str, sentence: str, expected: bool) -> None:
+    assert verify(sentence, evidence).supported is expected

@@ -6,6 +6,7 @@ methods runs, so a command that lists documents starts in a moment.
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,22 +19,24 @@ from sqlalchemy import Engine
 
 from api.settings import Settings
 from api.upkeep import Upkeep, parse_nightly, request_rebuild
-from domain.errors import InvalidInput, ModelUnsuitable
+from domain.errors import InvalidInput, ModelMissing, ModelUnsuitable
 from domain.jobs import Job, JobKind
 from domain.models import ModelRecord
 from domain.protocols import Embedder, LanguageModel, Searcher
 from generator.agent import Agent
 from generator.evaluation import evaluate_retrieval, load_queries
+from generator.ladder import Reading
 from generator.language_model import load_language_model
 from generator.live_model import LiveModel, MakeAgent
 from generator.model_registry import LoadModel, ModelRegistry
-from generator.refusal import SHIPPED_CALIBRATION, RefusalModel
+from generator.refusal import READING_CALIBRATION, SHIPPED_CALIBRATION, RefusalModel
 from ingest.pipeline import IngestPipeline
 from ingest.worker import JobContext, Worker
 from retriever.embedder import MiniLMEmbedder
 from retriever.ensemble import EnsembleEmbedder, Member
 from retriever.metrics import is_relevant, recall_at_k
 from retriever.opening import OpenEmbedder
+from retriever.reading.reader import MiniLMReader
 from retriever.reindex import Reindexer
 from retriever.retriever import Retriever
 from retriever.settings import RetrieverSettings
@@ -50,11 +53,14 @@ from storage.models import ModelStore
 from storage.stale import StaleDocuments
 from storage.vectors import VectorStore
 
+logger = logging.getLogger(__name__)
+
 
 @dataclass(slots=True)
 class Services:
     """Everything an entry point can ask for. ``agent`` exists after ``load_answering``.
 
+    ``reader`` is None where the settings leave it out; ``reader_problem`` says why it cannot be used.
     ``load_model(folder)`` runs any model folder (None: the one that the settings name), and ``make_agent(model)`` makes
     an agent over it and this knowledge base: for comparing a model with the live one.
     """
@@ -78,6 +84,8 @@ class Services:
     live_model: LiveModel
     load_model: LoadModel
     make_agent: MakeAgent
+    reader: MiniLMReader | None = None
+    reader_problem: str | None = None
 
     @property
     def agent(self) -> Agent:
@@ -92,6 +100,11 @@ class Services:
         """What ``agent`` composes with; None before ``load_answering`` and when no model can be used."""
         serving = self.live_model.serving
         return serving.model if serving else None
+
+    @property
+    def usable_reader(self) -> MiniLMReader | None:
+        """None before ``load_answering``, where the settings leave it out, and when it cannot be used."""
+        return self.reader if self.reader is not None and self.reader.is_loaded else None
 
     def prepare_storage(self) -> None:
         """Create the data folder and bring the schema up to date; safe in several processes at once."""
@@ -108,9 +121,21 @@ class Services:
         self.retriever.load()
 
     def load_answering(self) -> None:
-        """Load the retriever and the GPT-2. Without a usable GPT-2 the ladder goes on and quotes passages instead."""
+        """Load the retriever, the reader and the GPT-2. Without a usable reader words and vectors choose the evidence;
+        without a usable GPT-2 the ladder goes on and quotes passages instead."""
         self.load_searching()
+        self.load_reader()
         self.live_model.load()
+
+    def load_reader(self) -> None:
+        """Load the reader if it is wanted; ``reader_problem`` says why it could not be."""
+        if self.reader is None:
+            return
+        try:
+            self.reader.load()
+        except ModelMissing as error:
+            self.reader_problem = f"{error.detail} {error.remedy}"
+            logger.error("the reader cannot be used", extra={"reason": error.detail})
 
     def publish_model(self, folder: Path, facts: Mapping[str, Any]) -> ModelRecord:
         """Copy a trained folder into the registry; see ``ModelRegistry.publish`` for ``facts`` and what it raises."""
@@ -171,6 +196,7 @@ def build_services(
     blobs = BlobStore(data / "blobs")
     embedder = embedder or _build_embedder(settings.retriever)
     knowledge = (documents, vectors, generations, artifacts, embedder, settings.retriever)
+    reader = MiniLMReader(threads=settings.retriever.threads) if settings.retriever.reader else None
     rebuild, golden = partial(request_rebuild, jobs), settings.retriever.golden
     retriever = Retriever(*knowledge, open_embedder=_open_former(settings), on_degraded=rebuild)
 
@@ -179,7 +205,9 @@ def build_services(
 
     def make_agent(model: LanguageModel | None) -> Agent:
         refusal = RefusalModel.load(SHIPPED_CALIBRATION)
-        return Agent(retriever, embedder, refusal, model, settings.generator)
+        can_read = reader is not None and reader.is_loaded
+        reading = Reading(reader, RefusalModel.load(READING_CALIBRATION)) if reader and can_read else None
+        return Agent(retriever, embedder, refusal, model, settings.generator, reading)
 
     models = ModelRegistry(ModelStore(engine), ArtifactStore(data / "registry"), load_model)
     return Services(
@@ -202,6 +230,7 @@ def build_services(
         live_model=LiveModel(models, make_agent),
         load_model=load_model,
         make_agent=make_agent,
+        reader=reader,
     )
 
 

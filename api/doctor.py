@@ -41,6 +41,7 @@ def examine(services: Services) -> list[Finding]:
         ("documents", _documents),
         ("index", _index),
         ("nightly", _nightly),
+        ("reader", _reader),
         ("language model", _language_model),
     )
     machine = f"Python {platform.python_version()} on {platform.system()} {platform.machine()}"
@@ -110,6 +111,16 @@ def _nightly(services: Services) -> Iterator[Finding]:
         yield Finding("warning", "nightly", f"{when}; that of {last.payload['day']} failed: {last.error}")
     else:
         yield Finding("ok", "nightly", f"{when}; last {last.payload['day']}, {last.status}" if last else when)
+
+
+def _reader(services: Services) -> Iterator[Finding]:
+    services.load_answering()
+    if services.reader is None:
+        yield Finding("ok", "reader", "left out by the settings: words and vectors choose the evidence")
+    elif services.reader_problem is not None:
+        yield Finding("warning", "reader", f"Words and vectors choose the evidence. {services.reader_problem}")
+    else:
+        yield Finding("ok", "reader", "chooses the evidence of English questions")
 
 
 def _language_model(services: Services) -> Iterator[Finding]:

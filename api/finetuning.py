@@ -84,6 +84,7 @@ class FineTuning:
         live = services.models.live()
         start = self._folder(live) if not recipe.start else self._named(recipe.start)
         services.load_searching()
+        services.load_reader()
         golden = load_queries(recipe.golden) if recipe.golden else []
         find = self._evidence_finder(recipe.collection)
         knowledge = self._knowledge(recipe)
@@ -125,11 +126,11 @@ class FineTuning:
     def _evidence_finder(self, collection: str | None) -> FindEvidence:
         """What a turn would show for a question that stands alone."""
         retriever, settings = self._services.retriever, self._settings
-        embedder = _RememberingEmbedder(self._services.embedder)
+        embedder, reader = _RememberingEmbedder(self._services.embedder), self._services.usable_reader
 
         def find(question: str) -> Sequence[Snippet]:
             result = retriever.search(question, settings.passages, collection)
-            found = score_sentences(PlannedSearch(question, question), result, embedder)
+            found = score_sentences(PlannedSearch(question, question), result, embedder, reader)
             return choose_snippets(found.sentences, settings.evidence_words)
 
         return find

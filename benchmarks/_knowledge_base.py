@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import subprocess
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -23,25 +23,34 @@ ROOT = Path(__file__).resolve().parent.parent
 _INGESTING = ("ingest", "retriever", "domain/documents.py", "domain/text.py")
 _ANSWERING = ("api/bootstrap.py", "domain", "generator", "ingest", "retriever", "storage")
 _NEVER_ANSWERS = {"__pycache__", "train"}
+_NEVER_INGESTS = _NEVER_ANSWERS | {"reading"}
 
 
 def build_knowledge_base(files: Mapping[str, str | Path], collection: str, work_dir: Path, settings: Settings) -> Path:
-    """The data folder of a knowledge base of ``files`` (texts, or files to copy, by name), through the real pipeline.
+    """The data folder of a knowledge base of ``files``: texts, or files to copy, by name; through the real pipeline."""
+    return build_collections({collection: files}, work_dir, settings)
+
+
+def build_collections(collections: Mapping[str, Mapping[str, str | Path]], work_dir: Path, settings: Settings) -> Path:
+    """The data folder of a knowledge base with the files of each collection.
 
     A folder that the same code made of the same files with the same settings is used again.
     """
-    knobs = [settings.ingest.model_dump_json(), settings.retriever.model_dump_json(exclude={"threads"})]
-    contents = {name: _content(file) for name, file in sorted(files.items())}
-    facts = [*knobs, *(f"{name} {sha256_hex(content)}" for name, content in contents.items())]
-    folder = work_dir / f"kb-{_hash([source_hash(_INGESTING), *facts])}"
+    knobs = [settings.ingest.model_dump_json(), settings.retriever.model_dump_json(exclude={"threads", "reader"})]
+    contents = {
+        name: {file: _content(told) for file, told in sorted(files.items())} for name, files in collections.items()
+    }
+    facts = [f"{name} {sha256_hex(told)}" for files in contents.values() for name, told in files.items()]
+    folder = work_dir / f"kb-{_hash([source_hash(_INGESTING, _NEVER_INGESTS), *knobs, *facts])}"
     if folder.exists():
         return folder
     unfinished = folder.with_suffix(".unfinished")
     shutil.rmtree(unfinished, ignore_errors=True)
-    with TemporaryDirectory() as holder:
-        for name, content in contents.items():
-            (Path(holder) / name).write_bytes(content)
-        answerdesk(unfinished, "ingest", holder, "--collection", collection, "--wait")
+    for collection, files in contents.items():
+        with TemporaryDirectory() as holder:
+            for name, content in files.items():
+                (Path(holder) / name).write_bytes(content)
+            answerdesk(unfinished, "ingest", holder, "--collection", collection, "--wait")
     answerdesk(unfinished, "reindex")
     unfinished.rename(folder)
     return folder
@@ -100,10 +109,10 @@ def documents_by_source(services: Services, collection: str) -> dict[str, str]:
     return {document.source: document.document_id for document in ledger}
 
 
-def source_hash(paths: Sequence[str] = _ANSWERING) -> str:
+def source_hash(paths: Sequence[str] = _ANSWERING, left_out: Set[str] = _NEVER_ANSWERS) -> str:
     """Hash of the product's code and models as they stand on disk, committed or not."""
     found = [file for path in paths for file in [ROOT / path, *(ROOT / path).rglob("*")]]
-    files = sorted(file for file in found if file.is_file() and not _NEVER_ANSWERS & set(file.parts))
+    files = sorted(file for file in found if file.is_file() and not left_out & set(file.parts))
     return _hash([f"{file.relative_to(ROOT)} {sha256_hex(file.read_bytes())}" for file in files])
 
 

@@ -1,12 +1,14 @@
-"""Labelled questions to fit calibrated refusal on: six kinds of documents, each question with its document and without.
+"""Labelled questions to fit calibrated refusal on: seven kinds of documents, asked with and without the document.
 
     python -m benchmarks.refusal_questions runs/refusal/questions.jsonl [--limit 150]
-    python -m generator.train.refusal generator/models/answerdesk-refusal runs/refusal/questions.jsonl
+    python -m generator.train.refusal generator/models/answerdesk-refusal-reading runs/refusal/questions.jsonl
 
 Each line has the confidence features of one search, and whether a found passage holds the answer. Without its document
 means that the document's passages are taken out of what was found and the next ones move up. SQuAD's unanswerable
-questions are about their pages and answered by none. Doc2Dial's held-out documents are not asked about, and neither is
-the sample shop.
+questions, and the near misses of the companies that the reader never saw, are about their pages and answered by none.
+Doc2Dial's held-out documents are not asked about, and neither is the sample shop.
+
+With ANSWERDESK_RETRIEVER__READER=false the features are those of other languages, for `answerdesk-refusal`.
 """
 
 from __future__ import annotations
@@ -23,6 +25,7 @@ from rich.progress import track
 
 from api.bootstrap import Services
 from api.settings import load_settings
+from benchmarks._companies import collection_of, company_files, company_queries
 from benchmarks._knowledge_base import ROOT, RememberingEmbedder, build_knowledge_base, open_product
 from benchmarks._retrieval_sets import Question, RetrievalSet, read_sets
 from domain.protocols import Embedder, SearchResult
@@ -31,6 +34,8 @@ from generator.confidence import WordVectors, assess
 from generator.evidence import score_sentences
 from generator.refusal import SHIPPED_CALIBRATION, RefusalModel
 from generator.search_plan import PlannedSearch, plan_searches
+from generator.train.companies import read_companies
+from generator.train.reading import side_of
 from generator.train.sources import read_rows
 
 _SEED = 19
@@ -43,7 +48,7 @@ def main() -> None:
     settings = load_settings()
     options.file.parent.mkdir(parents=True, exist_ok=True)
     with options.file.open("w", encoding="utf-8") as lines:
-        for asked in _sets(options.data, options.limit):
+        for asked in (*_companies(), *_sets(options.data, options.limit)):
             data_dir = build_knowledge_base(asked.files, asked.name, options.work_dir, settings)
             with open_product(settings, data_dir) as services:
                 examiner = _Examiner(services)
@@ -67,6 +72,24 @@ def _sets(data: Path, limit: int) -> Iterator[RetrievalSet]:
         if known.name != "golden":
             asked = [question for question in known.questions if known.name[:3] != "doc" or not question.is_held_out]
             yield replace(known, questions=tuple(rng.sample(asked, min(limit, len(asked)))))
+
+
+def _companies() -> Iterator[RetrievalSet]:
+    """Those that the reader never saw, each by itself; all questions, of which a third are near misses."""
+    for company in read_companies(ROOT / "examples" / "companies"):
+        if side_of(company) == "validation":
+            questions = [
+                Question(
+                    query.question,
+                    query.history,
+                    tuple(piece.quote for piece in query.evidence),
+                    frozenset(piece.source for piece in query.evidence),
+                    company.name,
+                    by_quote=True,
+                )
+                for query in company_queries(company)
+            ]
+            yield RetrievalSet(collection_of(company), company_files(company), tuple(questions))
 
 
 def _squad(data: Path) -> RetrievalSet:
@@ -107,13 +130,14 @@ class _Examiner:
             return
         result = planned[0].run(self._services.retriever, _DEEPER, None)
         others = tuple(hit for hit in result.passages if hit.stored.source not in question.sources)
-        for passages, is_there in ((result.passages, True), (others, False)):
+        asked_twice = ((result.passages, True), (others, False)) if question.gold else ((result.passages, True),)
+        for passages, is_there in asked_twice:
             shown = replace(result, passages=passages[: generator.passages])
             found = is_there and bool(question.gold) and question.is_found([h.passage.text for h in shown.passages])
             yield {"document": question.group, "parts": [self._features(planned[0], shown)], "gold_found": found}
 
     def _features(self, planned: PlannedSearch, result: SearchResult) -> dict[str, float]:
-        found = score_sentences(planned, result, self._embedder)
+        found = score_sentences(planned, result, self._embedder, self._services.usable_reader)
         asked = planned.as_searched(result)
         return asdict(assess(asked, result.passages, found, self._words, self._refusal).features)
 

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from domain.documents import ScoredPassage
+from domain.text import Span
 
 Vectors = NDArray[np.float32]  # (n, dimension), each row L2-normalised
 
@@ -67,6 +68,29 @@ class Searcher(Protocol):
 
         Raises:
             QuestionInvalid: empty or over-long query.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class PassageToRead:
+    """``lead`` is what stands over the text; ``sentences`` are spans of ``text``, in order."""
+
+    lead: str
+    text: str
+    sentences: tuple[Span, ...]
+
+
+class Reader(Protocol):
+    """Reads a question and passages together, in English. Safe to call from several threads."""
+
+    def read(self, question: str, context: str, passages: Sequence[PassageToRead]) -> list[NDArray[np.float32]]:
+        """For each passage (sentences,) float32: the log-odds, in nats, of each sentence that it answers the question.
+
+        Scores of different passages and questions may be compared.
+
+        Args:
+            context: what was asked and told before; empty for an opening question.
         """
         ...
 

@@ -17,7 +17,7 @@ from domain.language import language_of
 from domain.protocols import Embedder, LanguageModel, Searcher, SearchResult
 from generator import courtesy
 from generator.courtesy import Recognised
-from generator.ladder import Climb, Ladder
+from generator.ladder import Climb, Ladder, Reading
 from generator.phrases import Courtesy, not_found
 from generator.questions import validate
 from generator.refusal import RefusalModel
@@ -35,6 +35,7 @@ class Agent:
     Args:
         refusal: says how likely the evidence answers, and how likely it has to.
         language_model: composes answers; without one, or with one that is not grounded, passages are quoted.
+        reading: finds the sentences that answer, in English; without it, and in other languages, words and vectors do.
     """
 
     def __init__(
@@ -44,10 +45,11 @@ class Agent:
         refusal: RefusalModel,
         language_model: LanguageModel | None,
         settings: GeneratorSettings,
+        reading: Reading | None = None,
     ) -> None:
         self._searcher = searcher
         self._settings = settings
-        self._ladder = Ladder(embedder, refusal, language_model, settings)
+        self._ladder = Ladder(embedder, refusal, language_model, settings, reading)
 
     def validate(self, question: str) -> str:
         """The question as it will be used: normalised and trimmed.

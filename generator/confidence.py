@@ -47,6 +47,8 @@ class Features:
     holds_answer_type: float  # -1 when the best sentences hold nothing of the kind that is asked for, else 0
     search: float  # 0..1, fused score of the best passage
     question_cosine: float  # best FAQ question
+    read: float  # the reader's log-odds of the sentence that it finds best, 0 without a reader
+    read_next: float  # of the second best
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +134,8 @@ def _features(
         holds_answer_type=float(holds) - 1.0,
         search=max((hit.score for hit in hits), default=0.0),
         question_cosine=max((hit.question_score or 0.0 for hit in hits), default=0.0),
+        read=found.read[0] if found.read else 0.0,
+        read_next=found.read[1] if len(found.read) > 1 else NOTHING if found.read else 0.0,
     )
 
 

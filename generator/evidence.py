@@ -12,9 +12,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from domain.documents import Passage, ScoredPassage
-from domain.protocols import Embedder, SearchResult
+from domain.protocols import Embedder, PassageToRead, Reader, SearchResult
 from domain.text import Span, count_words, sentence_spans, words
 from generator.answer_types import expected_types, holds_type
 from generator.prompt import Evidence
@@ -30,6 +31,9 @@ _MAX_SENTENCES_SCORED = 80
 # Set by hand on the visible golden questions and Doc2Dial; docs/quality.md has what else was tried.
 _BIAS = -4.8
 _WEIGHTS = (4.0, 1.5, 1.6, 0.32, 4.0, -1.0)
+# The same with the reader's log-odds in place of the cosine.
+_READ_BIAS = 0.0
+_READ_WEIGHTS = (1.0, 0.0, 0.0, 0.0, 0.0, -1.0)
 _ASKS_ALIKE = 0.5  # cosine of two questions; below it, two FAQ entries of one shop differ no less
 _NEIGHBOUR_SHARE = 0.6  # of the best sentence's probability: a neighbour that is as likely comes along
 _LEANING = re.compile(
@@ -59,10 +63,11 @@ class ScoredSentence:
 
 @dataclass(frozen=True, slots=True)
 class EvidenceFound:
-    """``sentences`` and their ``cosines`` to the question, each best first."""
+    """``sentences``, and what the reader's log-odds of them were, or their cosines to the question; each best first."""
 
     sentences: tuple[ScoredSentence, ...] = ()
     cosines: tuple[float, ...] = ()
+    read: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +97,27 @@ class Snippet:
         return Evidence(self.text, heading_of(self.hit, self.span.start))
 
 
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A sentence that is to be judged: the ``index``-th of its passage."""
+
+    hit: ScoredPassage
+    index: int
+    span: Span
+
+    @property
+    def text(self) -> str:
+        return self.span.of(self.hit.passage.text)
+
+    @property
+    def in_context(self) -> str:
+        """The heading says what a sentence is about when the sentence itself only says "it"."""
+        return f"{_short_heading(self.hit, self.span.start)}: {self.text}"
+
+    def scored(self, log_odds: float) -> ScoredSentence:
+        return ScoredSentence(self.hit, self.index, self.span, self.text, log_odds)
+
+
 def heading_of(hit: ScoredPassage, place: int = 0) -> str:
     """What stands over this place of the passage: the FAQ question, or the document's title and the headings."""
     passage = hit.passage
@@ -101,34 +127,79 @@ def heading_of(hit: ScoredPassage, place: int = 0) -> str:
     return " > ".join(path if path and path[0] == hit.stored.title else (hit.stored.title, *path))
 
 
-def score_sentences(planned: PlannedSearch, result: SearchResult, embedder: Embedder) -> EvidenceFound:
-    """Every sentence of the passages (about 40 at most, best passages first), judged by its words and its vector."""
-    found = [(hit, i, span) for hit in result.passages for i, span in _sentences(hit.passage)]
-    found = found[:_MAX_SENTENCES_SCORED]
+def score_sentences(
+    planned: PlannedSearch, result: SearchResult, embedder: Embedder, reader: Reader | None = None
+) -> EvidenceFound:
+    """Every sentence of the passages, judged by a ``reader`` where there is one, by words and vectors where not.
+
+    Without a reader about 40 sentences are judged at most, those of the best passages first.
+    """
+    found = candidates(result)
     if not found:
         return EvidenceFound()
-    # The heading says what a sentence is about when the sentence itself only says "it".
-    contexts = [f"{_short_heading(hit, span.start)}: {span.of(hit.passage.text)}" for hit, _, span in found]
+    if reader is not None:
+        return judge_by_reading(planned, found, read_candidates(planned, result, reader))
+    found = found[:_MAX_SENTENCES_SCORED]
+    return judge_by_likeness(planned, found, candidate_cosines(result, found, embedder))
+
+
+def candidates(result: SearchResult) -> list[Candidate]:
+    """Every sentence of the passages, best passages first."""
+    return [Candidate(hit, i, span) for hit in result.passages for i, span in _sentences(hit.passage)]
+
+
+def judge_by_reading(planned: PlannedSearch, found: Sequence[Candidate], read: NDArray[np.float32]) -> EvidenceFound:
+    """``read`` is what ``read_candidates`` gave."""
+    signals = [(float(odds), *rest) for odds, rest in zip(read, _signals(planned, found), strict=True)]
+    scored = [one.scored(_READ_BIAS + _weighed(_READ_WEIGHTS, own)) for one, own in zip(found, signals, strict=True)]
+    return EvidenceFound(_best_first(scored), read=tuple(sorted(map(float, read), reverse=True)))
+
+
+def judge_by_likeness(
+    planned: PlannedSearch, found: Sequence[Candidate], cosines: NDArray[np.float32]
+) -> EvidenceFound:
+    """``cosines`` are what ``candidate_cosines`` gave."""
+    signals = [(float(cosine), *rest) for cosine, rest in zip(cosines, _signals(planned, found), strict=True)]
+    scored = [one.scored(_BIAS + _weighed(_WEIGHTS, own)) for one, own in zip(found, signals, strict=True)]
+    return EvidenceFound(_best_first(scored), cosines=tuple(sorted(map(float, cosines), reverse=True)))
+
+
+def read_candidates(planned: PlannedSearch, result: SearchResult, reader: Reader) -> NDArray[np.float32]:
+    """(n_sentences,) the reader's log-odds of each candidate."""
+    shown = [
+        PassageToRead(heading_of(hit), hit.passage.text, tuple(span for _, span in _sentences(hit.passage)))
+        for hit in result.passages
+    ]
+    return np.concatenate(reader.read(planned.as_searched(result), planned.before, shown))
+
+
+def candidate_cosines(result: SearchResult, found: Sequence[Candidate], embedder: Embedder) -> NDArray[np.float32]:
+    """(n_sentences,) of each candidate under its heading to the question."""
     # Passages are found by what the conversation is about; which sentence answers, the question itself says rather.
     own = result.query_vector if result.own_vector is None else result.own_vector
-    vector = (result.query_vector + own) / 2
-    cosines = embedder.encode_documents(contexts) @ vector  # (n_sentences,)
-    shown = [stems(context) for context in contexts]
+    vectors = embedder.encode_documents([one.in_context for one in found])
+    return np.asarray(vectors @ ((result.query_vector + own) / 2), dtype=np.float32)
+
+
+def _signals(planned: PlannedSearch, found: Sequence[Candidate]) -> Iterator[tuple[float, ...]]:
+    """For each sentence what can be told without a model, in the order of the weights."""
+    shown = [stems(one.in_context) for one in found]
     asked = (planned.part if planned.context else planned.query, planned.query)
     overlaps = np.mean([_overlaps(_keys(text), shown) for text in asked], axis=0)
     expected = expected_types(planned.query)
     told = _plain(planned.told)
-    scored = []
-    for (hit, i, span), overlap, cosine in zip(found, overlaps, cosines, strict=True):
-        text = span.of(hit.passage.text)
-        holds = bool(expected) and holds_type(expected, text)
-        entry = max(0.0, (hit.question_score or 0.0) - _ASKS_ALIKE)
-        signals = (float(cosine), float(overlap), hit.score, float(holds), entry, float(_plain(text) in told))
-        log_odds = _BIAS + sum(weight * signal for weight, signal in zip(_WEIGHTS, signals, strict=True))
-        scored.append(ScoredSentence(hit, i, span, text, log_odds))
-    return EvidenceFound(
-        tuple(sorted(scored, key=lambda s: -s.log_odds)), tuple(sorted(map(float, cosines), reverse=True))
-    )
+    for one, overlap in zip(found, overlaps, strict=True):
+        holds = bool(expected) and holds_type(expected, one.text)
+        entry = max(0.0, (one.hit.question_score or 0.0) - _ASKS_ALIKE)
+        yield float(overlap), one.hit.score, float(holds), entry, float(_plain(one.text) in told)
+
+
+def _weighed(weights: Sequence[float], signals: Sequence[float]) -> float:
+    return sum(weight * signal for weight, signal in zip(weights, signals, strict=True))
+
+
+def _best_first(scored: Sequence[ScoredSentence]) -> tuple[ScoredSentence, ...]:
+    return tuple(sorted(scored, key=lambda sentence: -sentence.log_odds))
 
 
 def _sentences(passage: Passage) -> Iterator[tuple[int, Span]]:

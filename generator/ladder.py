@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from domain.chat import AnswerPath, TurnEvent
 from domain.documents import ScoredPassage
 from domain.language import ENGLISH, language_of
-from domain.protocols import Embedder, LanguageModel, SearchResult
+from domain.protocols import Embedder, LanguageModel, Reader, SearchResult
 from domain.text import sentences
 from generator.composition import Composition
 from generator.confidence import Confidence, WordVectors, assess
@@ -35,6 +35,7 @@ class Climb:
     result: SearchResult
     confidence: Confidence
     snippets: Sequence[Snippet]
+    answers_from: float  # the confidence from which it may answer
     in_english: bool = True  # the question and what was found for it
     path: AnswerPath = AnswerPath.REFUSAL
     notes: list[str] = field(default_factory=list)
@@ -56,6 +57,14 @@ class Climb:
         }
 
 
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A reader, and the calibration that was fitted to what it says."""
+
+    reader: Reader
+    refusal: RefusalModel
+
+
 class Ladder:
     """Holds what every question needs; keeps nothing of a question but word vectors."""
 
@@ -65,10 +74,11 @@ class Ladder:
         refusal: RefusalModel,
         language_model: LanguageModel | None,
         settings: GeneratorSettings,
+        reading: Reading | None = None,
     ) -> None:
         self._embedder = embedder
         self._refusal = refusal
-        self._refuse_below = _threshold(refusal, settings)
+        self._reading = reading
         self._model = language_model if language_model is not None and language_model.is_grounded else None
         self._settings = settings
         self._word_vectors = WordVectors(embedder)
@@ -83,13 +93,16 @@ class Ladder:
         Args:
             language: the customer's; None, when nobody can tell, counts as English.
         """
-        found = score_sentences(planned, result, self._embedder)
-        languages = {language, *(language_of(s.hit.passage.text) for s in found.sentences[:1])}
+        languages = {language, *(language_of(hit.passage.text) for hit in result.passages[:1])}
         in_english = languages <= {None, ENGLISH}
+        reading = self._reading if in_english else None
+        refusal = reading.refusal if reading else self._refusal
+        found = score_sentences(planned, result, self._embedder, reading.reader if reading else None)
         word_vectors = self._word_vectors if in_english else None
-        confidence = assess(planned.as_searched(result), result.passages, found, word_vectors, self._refusal)
+        confidence = assess(planned.as_searched(result), result.passages, found, word_vectors, refusal)
         snippets = choose_snippets(found.sentences, self._settings.evidence_words)
-        return Climb(planned.part, planned.query, result, confidence, snippets, in_english)
+        answers_from = _threshold(refusal, self._settings)
+        return Climb(planned.part, planned.query, result, confidence, snippets, answers_from, in_english)
 
     def climb(self, state: Climb, turn: Turn) -> Iterator[TurnEvent]:
         """Try the rungs in order; ``state.path`` tells afterwards which one spoke."""
@@ -121,7 +134,7 @@ class Ladder:
         return best if (best.question_score or 0.0) - runner_up >= _CLEARLY_BEST else None
 
     def _is_confident(self, state: Climb) -> bool:
-        return bool(state.snippets) and state.confidence.value >= self._refuse_below
+        return bool(state.snippets) and state.confidence.value >= state.answers_from
 
     def _generated(self, state: Climb, turn: Turn) -> Iterator[TurnEvent]:
         if self._model is None or not state.in_english or not self._is_confident(state):

@@ -18,6 +18,7 @@ from domain.errors import ModelMissing
 REFUSAL_FILE = "refusal.json"
 NOTHING = -12.0  # log-odds of what is not there
 SHIPPED_CALIBRATION = Path(__file__).parent / "models" / "answerdesk-refusal"
+READING_CALIBRATION = SHIPPED_CALIBRATION.with_name("answerdesk-refusal-reading")  # of the features with a reader's
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from domain.chat import ChatMessage, Role
 from domain.documents import ScoredPassage
 from domain.protocols import SearchContext, Searcher, SearchResult
 from generator import courtesy
-from generator.condense import condense, conversation, is_follow_up, join_part, last_answer
+from generator.condense import carried, condense, conversation, is_follow_up, join_part, last_answer
 from generator.questions import split_questions
 
 # Of a passage's score, the share of what was said before: most where the question says little by itself. A new matter
@@ -22,13 +22,15 @@ _SHARE_OF_QUESTION = 0.3
 @dataclass(frozen=True, slots=True)
 class PlannedSearch:
     """``part`` is the question as the customer put it, ``query`` the same made to stand alone, by which sentences are
-    judged; where a conversation went before, ``part`` is searched for in that ``context``. ``told``: the last answer.
+    judged; where a conversation went before, ``part`` is searched for in that ``context``. ``told``: the last answer;
+    ``before``: the beginnings of the last question and of its answer, or the part before that this one leans on.
     """
 
     part: str
     query: str
     context: SearchContext | None = None
     told: str = ""
+    before: str = ""
 
     def run(self, searcher: Searcher, top_k: int, collection: str | None) -> SearchResult:
         return searcher.search(self.part if self.context else self.query, top_k, collection, self.context)
@@ -50,7 +52,8 @@ def plan_searches(message: str, history: Sequence[ChatMessage], max_chars: int) 
     for part in split_questions(courtesy.without_greeting(message)):
         query = join_part(part, planned[-1].query) if planned else condense(part, history)
         context = None if planned else _context(part, history, max_chars)
-        planned.append(PlannedSearch(part, query if len(query) <= max_chars else part, context, told))
+        before = query.removesuffix(part).strip() if planned else carried(history)
+        planned.append(PlannedSearch(part, query if len(query) <= max_chars else part, context, told, before))
     return planned
 
 

@@ -28,6 +28,12 @@ def can_pack(config: Mapping[str, Any], pooling: Mapping[str, Any]) -> bool:
     )
 
 
+def multiplies_bfloat16() -> bool:
+    """True when the processor multiplies 16-bit floats itself (AVX-512 BF16, AMX, or their like)."""
+    has_library = bool(torch.backends.mkldnn.is_available())  # type: ignore[no-untyped-call]
+    return has_library and bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
+
+
 class PackedBert:
     """The encoder of Devlin et al. 2019, https://arxiv.org/abs/1810.04805, with mean pooling. Never trained here.
 
@@ -102,11 +108,7 @@ class _Linear:
 
     def __init__(self, weight: Tensor, bias: Tensor, activation: str = "none") -> None:
         self._weight, self._bias, self._activation = weight, bias, activation
-        self._is_packed = (
-            weight.dtype == torch.bfloat16
-            and torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
-            and bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
-        )
+        self._is_packed = weight.dtype == torch.bfloat16 and multiplies_bfloat16()
         if self._is_packed:
             self._weight = torch.ops.mkldnn._reorder_linear_weight(weight, _USUAL_TOKENS)
 

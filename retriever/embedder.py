@@ -44,7 +44,7 @@ def bundled_model_path() -> Path:
     return Path(spec.origin).parent / "model"
 
 
-def _use_one_core() -> None:
+def use_one_core() -> None:
     """Called in each thread of the pool. Torch takes the last number set anywhere for threads that begin later, so
     another thread sets the former one again."""
     import torch
@@ -114,7 +114,7 @@ class MiniLMEmbedder:
         with self._lock:
             if self._encoder is None:
                 logger.info("Loading the embedder", extra={"fingerprint": self.fingerprint, "threads": self._threads})
-                pool = ThreadPoolExecutor(self._threads, "embedder", initializer=_use_one_core)
+                pool = ThreadPoolExecutor(self._threads, "embedder", initializer=use_one_core)
                 try:
                     self._encoder = pool.submit(self._open).result()
                     self._pool = pool

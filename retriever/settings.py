@@ -17,7 +17,13 @@ class RetrieverSettings(BaseModel):
     universal_weight: float = Field(
         default=0.2, ge=0, lt=1, description="Share of the multilingual embedder in a cosine; 0 leaves it out."
     )
-    precision: Literal["bf16", "fp32"] = Field(default="bf16", description="Arithmetic of the embedder.")
+    reader: bool = Field(
+        default=True,
+        description="Let the reader judge which English sentences answer; without it words and vectors do, sooner.",
+    )
+    precision: Literal["bf16", "fp32"] = Field(
+        default="bf16", description="Arithmetic of the embedder; bf16 where the processor has it."
+    )
     threads: int = Field(default=0, ge=0, description="CPU threads of the embedder; 0 takes every core.")
     top_k: int = Field(default=5, ge=1, le=50, description="Passages a search returns unless it asks for others.")
     candidates: int = Field(default=50, ge=5, description="Passages that each half of the search hands to fusion.")

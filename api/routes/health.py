@@ -44,6 +44,7 @@ def readyz(request: Request, services: ServicesDep) -> JSONResponse:
         "database": _database(services),
         "models": _startup(startup),
         "index": _index(services, startup),
+        "reader": _reader(services, startup),
         "language_model": _language_model(services, startup),
         "disk": _disk(services),
         "jobs": _jobs(services),
@@ -94,6 +95,14 @@ def _index(services: Services, startup: Startup) -> dict[str, Any]:
         return _check(_UNAVAILABLE, reason="Not loaded.")
     facts = services.retriever.info()
     return _check(_DEGRADED if facts.get("degraded") else _READY, **facts)
+
+
+def _reader(services: Services, startup: Startup) -> dict[str, Any]:
+    if not startup.is_loaded:
+        return _check(_UNAVAILABLE, reason="Not loaded.")
+    if services.reader_problem is not None:
+        return _check(_DEGRADED, reason=services.reader_problem, fallback="words and vectors choose the evidence")
+    return _check(_READY)
 
 
 def _language_model(services: Services, startup: Startup) -> dict[str, Any]:

@@ -34,6 +34,8 @@ FEATURES = (
     "mean_cover",
     "holds_answer_type",
     "search",
+    "read",
+    "read_next",
 )
 _PENALTY = 0.01  # of squared weights of standardised features
 _FOLDS = 5

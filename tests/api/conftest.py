@@ -18,6 +18,7 @@ from api.settings import ApiSettings, Settings
 from domain.access import AccessRole
 from generator.settings import GeneratorSettings
 from ingest.settings import IngestSettings
+from retriever.settings import RetrieverSettings
 from tests.fakes import HashEmbedder
 
 RETURNS = b"""# Returns
@@ -118,6 +119,7 @@ def _opener(folder: Path) -> Iterator[OpenDesk]:
                 api=ApiSettings(**api),
                 ingest=IngestSettings(max_file_bytes=MAX_FILE_BYTES, parse_seconds=20),
                 generator=GeneratorSettings(refuse_below=0.0, model=str(folder / "no-model")),
+                retriever=RetrieverSettings(reader=False),
             )
             services = build_services(settings, embedder=HashEmbedder(), language_model=language_model)
             app = create_app(services)

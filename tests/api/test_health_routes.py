@@ -16,7 +16,7 @@ def test_ready_tells_each_part(open_desk: OpenDesk) -> None:
     response = desk.client.get("/readyz")
     body = response.json()
     assert (response.status_code, body["status"]) == (200, "ready")
-    assert body["checks"].keys() == {"database", "models", "index", "language_model", "disk", "jobs"}
+    assert body["checks"].keys() == {"database", "models", "index", "reader", "language_model", "disk", "jobs"}
     assert body["checks"]["language_model"]["name"] == "scripted"
     assert body["checks"]["jobs"]["queued"] == 0
     assert body["checks"]["disk"]["free_mb"] > 0
@@ -28,6 +28,15 @@ def test_degraded_but_ready_while_passages_are_quoted_instead(open_desk: OpenDes
     assert response.status_code == 200
     assert response.json()["status"] == "degraded"
     assert response.json()["checks"]["language_model"]["fallback"] == "passages are quoted"
+
+
+def test_degraded_but_ready_while_words_and_vectors_choose_the_evidence(open_desk: OpenDesk) -> None:
+    desk = open_desk(language_model=ScriptedLanguageModel([]))
+    desk.services.reader_problem = "The reader in weights cannot be loaded: it is torn."
+    body = desk.client.get("/readyz").json()
+    assert body["status"] == "degraded"
+    assert body["checks"]["reader"]["reason"] == desk.services.reader_problem
+    assert body["checks"]["reader"]["fallback"] == "words and vectors choose the evidence"
 
 
 def test_callers_from_elsewhere_learn_no_reasons(open_desk: OpenDesk) -> None:

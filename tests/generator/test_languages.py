@@ -12,10 +12,11 @@ from domain.documents import Passage, ScoredPassage, StoredPassage
 from domain.ids import sha256_hex
 from domain.protocols import SearchContext, SearchResult
 from generator.agent import Agent
+from generator.ladder import Reading
 from generator.phrases import Courtesy, not_found, notice, phrase
 from generator.refusal import RefusalModel
 from generator.settings import GeneratorSettings
-from tests.fakes import HashEmbedder, ScriptedLanguageModel
+from tests.fakes import HashEmbedder, MarkedReader, ScriptedLanguageModel
 
 ENGLISH = "You can return a lamp within 45 days of delivery. A return label costs €5 in Ireland."
 CHINESE = "未拆封的茶叶可以在七天内退货。退货运费由顾客承担，每单八元。"
@@ -40,11 +41,15 @@ class _Searcher:
 
 
 def _turn(
-    question: str, *passages: StoredPassage, history: Sequence[ChatMessage] = (), refuse_below: float = 0.0
+    question: str,
+    *passages: StoredPassage,
+    history: Sequence[ChatMessage] = (),
+    refuse_below: float = 0.0,
+    reading: Reading | None = None,
 ) -> tuple[list[TurnEvent], Answer, ScriptedLanguageModel]:
     model = ScriptedLanguageModel([], scores={"": -9e3})
     settings = GeneratorSettings(refuse_below=refuse_below)
-    agent = Agent(_Searcher(*passages), HashEmbedder(256), REFUSAL, model, settings)
+    agent = Agent(_Searcher(*passages), HashEmbedder(256), REFUSAL, model, settings, reading)
     events = list(agent.answer(question, history))
     assert isinstance(events[-1], TurnFinished)
     return events, events[-1].answer, model
@@ -153,3 +158,31 @@ def test_kind_of_answer_is_not_missed_in_a_language_whose_amounts_are_not_read()
     assert isinstance(finished, TurnFinished)
     (part,) = json.loads(json.dumps(finished.receipt))["parts"]
     assert part["confidence"]["holds_answer_type"] == 0
+
+
+def test_reader_is_asked_about_english_only() -> None:
+    reader = MarkedReader("label")
+    reading = Reading(reader, RefusalModel(0.0, {"read": 1.0}))
+    for question, stored in (
+        ("台灯多久之内可以退货？", _stored("returns", ENGLISH)),
+        ("Who pays for the return of unopened tea?", _stored("tea", CHINESE)),
+    ):
+        _turn(question, stored, reading=reading)
+    assert reader.asked == []
+    _, answer, _ = _turn("who pays the return of a lamp", _stored("returns", ENGLISH), reading=reading)
+    assert reader.asked == [("who pays the return of a lamp", "")]
+    assert answer.citations[0].quote == "A return label costs €5 in Ireland."
+
+
+def test_reader_that_finds_nothing_makes_the_agent_decline() -> None:
+    reading = Reading(MarkedReader("no such words"), RefusalModel(0.0, {"read": 1.0}))
+    _, answer, _ = _turn("who pays for the label", _stored("returns", ENGLISH), refuse_below=0.5, reading=reading)
+    assert answer.status is AnswerStatus.REFUSED
+
+
+def test_reader_learns_what_was_said_before() -> None:
+    reader = MarkedReader("label")
+    history = (ChatMessage(Role.USER, "can i return a lamp"), ChatMessage(Role.ASSISTANT, "Within 45 days. [1]"))
+    reading = Reading(reader, RefusalModel(0.0, {"read": 1.0}))
+    _turn("and who pays the label", _stored("returns", ENGLISH), history=history, reading=reading)
+    assert reader.asked == [("and who pays the label", "can i return a lamp Within 45 days.")]

@@ -15,7 +15,7 @@ LINES = tuple(
 def _rows(
     source: str, answers: tuple[int, ...], *, headings_tell: bool = False, times: int = 40
 ) -> list[dict[str, Any]]:
-    rng = random.Random(3)  # noqa: S311
+    rng = random.Random(3)
     page = Page(source, "page", LINES, (("what about luggage", "", answers),) * times, headings_tell)
     return list(rows_of(page, rng))
 

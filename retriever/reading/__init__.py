@@ -1,0 +1,1 @@
+"""The reader: which sentences of a passage answer a question."""

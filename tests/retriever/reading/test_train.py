@@ -1,0 +1,70 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from retriever.reading import train
+from retriever.reading.network import WEIGHTS_FILE, load_reader
+from retriever.reading.train import ReaderRecipe, loss_of
+
+
+def _row(question: str, answers: list[int]) -> dict[str, Any]:
+    text = "A day ticket costs six euros. Dogs travel free."
+    passage = {"lead": "Fares", "text": text, "sentences": [[0, 29], [30, 47]], "answers": answers}
+    return {"source": "made", "page": "fares", "question": question, "context": "", "passages": [passage]}
+
+
+ROWS = [_row("price for one day", [0]), _row("can my dog come", [1]), _row("do you sell maps", [])] * 4
+
+
+@pytest.fixture
+def recipe(tmp_path: Path) -> ReaderRecipe:
+    for name in ("train", "validation"):
+        (tmp_path / f"{name}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in ROWS), encoding="utf-8")
+    return ReaderRecipe(data=tmp_path, folder=tmp_path / "run", batch=3, epochs=2, rate=5e-4, checkpoint_seconds=10_000)
+
+
+def _write(recipe: ReaderRecipe, path: Path) -> Path:
+    names = ("data", "folder", "batch", "epochs", "rate", "checkpoint_seconds")
+    lines = [f"{name} = {json.dumps(getattr(recipe, name), default=str)}" for name in names]
+    path.write_text("\n".join(lines), encoding="utf-8")
+    return path
+
+
+def test_loss_is_small_for_the_right_choice_and_great_for_a_wrong_one() -> None:
+    gold, none = torch.tensor([0.0, 1.0]), torch.tensor([0.0, 0.0])
+    sure, silent = torch.tensor([-8.0, 8.0]), torch.tensor([-8.0, -8.0])
+    assert float(loss_of(sure, gold, 1.0)) < 0.01 < float(loss_of(silent, gold, 1.0))
+    assert float(loss_of(silent, none, 1.0)) < 0.01 < float(loss_of(sure, none, 1.0))
+
+
+def test_training_learns_and_writes_weights_and_figures(recipe: ReaderRecipe, tmp_path: Path) -> None:
+    train.main(_write(recipe, tmp_path / "recipe.toml"))
+    figures = json.loads((recipe.folder / "figures.json").read_text(encoding="utf-8"))
+    assert figures["made"]["right"] == 1.0
+    assert figures["made"]["auc"] == 1.0
+    assert load_reader(recipe.folder).outer.weight.abs().sum().item() > 0
+
+
+def test_run_that_was_killed_goes_on_from_its_checkpoint(
+    recipe: ReaderRecipe, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = _write(recipe.model_copy(update={"checkpoint_seconds": 0}), tmp_path / "recipe.toml")
+    train.main(path)
+    (recipe.folder / WEIGHTS_FILE).unlink()
+    with caplog.at_level("INFO"):
+        train.main(path)
+    assert "from step 8" in caplog.text
+    assert (recipe.folder / WEIGHTS_FILE).exists()
+
+
+def test_loss_that_is_no_number_stops_the_run_and_keeps_the_checkpoint(recipe: ReaderRecipe, tmp_path: Path) -> None:
+    path = _write(recipe.model_copy(update={"checkpoint_seconds": 0, "rate": float("1e30")}), tmp_path / "recipe.toml")
+    with pytest.raises(FloatingPointError, match="last checkpoint is kept"):
+        train.main(path)
+    state = torch.load(recipe.folder / "state.pt", weights_only=True)
+    assert all(torch.isfinite(weight).all() for weight in state["model"].values())

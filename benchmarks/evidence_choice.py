@@ -4,7 +4,8 @@
 
 Every question is searched for by the product; then several ways to judge the sentences that were found are compared on
 the same passages. Sets: the visible golden questions, two companies of near misses, the companies of
-`examples/companies` that the reader never saw, and Doc2Dial's turns on documents that are not held out.
+`examples/companies` that the reader never saw, and Doc2Dial's turns on documents that are not held out, on which the
+reader was trained (`benchmarks.answer_quality` asks about the others).
 
 - right: of the answerable questions, those whose best sentence is gold, or holds or is held by the gold text
 - F1: token F1 of the best snippet with the gold text, nothing refused
@@ -45,8 +46,7 @@ from generator.evidence import (
     candidate_cosines,
     candidates,
     choose_snippets,
-    judge_by_likeness,
-    judge_by_reading,
+    judge,
     read_candidates,
 )
 from generator.metrics import quote_is_right, token_f1
@@ -96,7 +96,7 @@ def question_sets(data: Path, limit: int) -> Iterator[QuestionSet]:
     yield QuestionSet("doc2dial", {COLLECTION: documents}, [turn.query for turn in turns])
 
 
-def judge(asked: QuestionSet, services: Services) -> Iterator[Judged]:
+def ask(asked: QuestionSet, services: Services) -> Iterator[Judged]:
     """The questions that one search was made for; a message of two questions has no evidence of its own."""
     reader = services.usable_reader
     assert reader is not None, "the reader has to be there to be measured"
@@ -143,11 +143,17 @@ def ranked_by(values: Callable[[Judged], Sequence[float]]) -> Scores:
     return scores
 
 
+def with_reader(weight: float) -> Scores:
+    return lambda one: judge(one.planned, one.found, one.cosines, one.read, weight).sentences
+
+
 WAYS: Mapping[str, Scores] = {
-    "cosine alone": ranked_by(lambda one: 10.0 * one.cosines - 5.0),
-    "words and vectors": lambda one: judge_by_likeness(one.planned, one.found, one.cosines).sentences,
+    "cosine alone": ranked_by(lambda one: list(map(float, 10.0 * one.cosines - 5.0))),
+    "words and vectors": lambda one: judge(one.planned, one.found, one.cosines).sentences,
     "reader alone": ranked_by(lambda one: list(map(float, one.read))),
-    "reader and words (shipped)": lambda one: judge_by_reading(one.planned, one.found, one.read).sentences,
+    "both, reader 0.1": with_reader(0.1),
+    "both, reader 0.3 (shipped)": with_reader(0.3),
+    "both, reader 1.0": with_reader(1.0),
 }
 
 
@@ -163,7 +169,7 @@ def main() -> None:
     for asked in question_sets(options.data, options.limit):
         data_dir = build_collections(asked.collections, options.work_dir, settings)
         with open_product(settings, data_dir) as services:
-            judged = list(judge(asked, services))
+            judged = list(ask(asked, services))
         rows[asked.name] = {name: figures(judged, scores) for name, scores in WAYS.items()}
         for name, found in rows[asked.name].items():
             shown = [f"{found[key]:.3f}" if key in found else "" for key in ("right", "f1", "auc", "refused")]

@@ -1,14 +1,18 @@
-"""Labelled questions to fit calibrated refusal on: seven kinds of documents, asked with and without the document.
+"""Labelled questions to fit calibrated refusal on, asked with their documents and without.
 
-    python -m benchmarks.refusal_questions runs/refusal/questions.jsonl [--limit 150]
-    python -m generator.train.refusal generator/models/answerdesk-refusal-reading runs/refusal/questions.jsonl
+    python -m benchmarks.refusal_questions --companies --limit 25 runs/refusal/reading.jsonl
+    python -m generator.train.refusal --features read,read_next,margin,least_cover,search --answered 0.9 \\
+        generator/models/answerdesk-refusal-reading runs/refusal/reading.jsonl
+
+fits the calibration that goes with the reader, on companies that it never saw, a third of whose questions are near
+misses. The one of other languages rests on six public sets, without the reader:
+
+    ANSWERDESK_RETRIEVER__READER=false python -m benchmarks.refusal_questions runs/refusal/questions.jsonl
+    python -m generator.train.refusal generator/models/answerdesk-refusal runs/refusal/questions.jsonl
 
 Each line has the confidence features of one search, and whether a found passage holds the answer. Without its document
-means that the document's passages are taken out of what was found and the next ones move up. SQuAD's unanswerable
-questions, and the near misses of the companies that the reader never saw, are about their pages and answered by none.
-Doc2Dial's held-out documents are not asked about, and neither is the sample shop.
-
-With ANSWERDESK_RETRIEVER__READER=false the features are those of other languages, for `answerdesk-refusal`.
+means that the document's passages are taken out of what was found and the next ones move up. Doc2Dial's held-out
+documents are not asked about, and neither are the sample shop and the companies of `tests/golden/near_misses`.
 """
 
 from __future__ import annotations
@@ -48,7 +52,8 @@ def main() -> None:
     settings = load_settings()
     options.file.parent.mkdir(parents=True, exist_ok=True)
     with options.file.open("w", encoding="utf-8") as lines:
-        for asked in (*_companies(), *_sets(options.data, options.limit)):
+        sets = _companies(options.limit) if options.companies else _sets(options.data, options.limit)
+        for asked in sets:
             data_dir = build_knowledge_base(asked.files, asked.name, options.work_dir, settings)
             with open_product(settings, data_dir) as services:
                 examiner = _Examiner(services)
@@ -60,6 +65,7 @@ def main() -> None:
 def _parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("file", type=Path, help="where the labelled questions go, a JSON object a line")
+    parser.add_argument("--companies", action="store_true", help="ask the companies that the reader never saw")
     parser.add_argument("--data", type=Path, default=ROOT.parent / "shared" / "data", help="folder of the public data")
     parser.add_argument("--limit", type=int, default=150, help="questions of a set")
     parser.add_argument("--work-dir", type=Path, default=ROOT / "runs" / "refusal")
@@ -74,8 +80,9 @@ def _sets(data: Path, limit: int) -> Iterator[RetrievalSet]:
             yield replace(known, questions=tuple(rng.sample(asked, min(limit, len(asked)))))
 
 
-def _companies() -> Iterator[RetrievalSet]:
-    """Those that the reader never saw, each by itself; all questions, of which a third are near misses."""
+def _companies(limit: int) -> Iterator[RetrievalSet]:
+    """Those that the reader never saw, each by itself; a third of their questions are near misses."""
+    rng = random.Random(_SEED)
     for company in read_companies(ROOT / "examples" / "companies"):
         if side_of(company) == "validation":
             questions = [
@@ -89,7 +96,9 @@ def _companies() -> Iterator[RetrievalSet]:
                 )
                 for query in company_queries(company)
             ]
-            yield RetrievalSet(collection_of(company), company_files(company), tuple(questions))
+            yield RetrievalSet(
+                collection_of(company), company_files(company), tuple(rng.sample(questions, min(limit, len(questions))))
+            )
 
 
 def _squad(data: Path) -> RetrievalSet:

@@ -31,9 +31,8 @@ _MAX_SENTENCES_SCORED = 80
 # Set by hand on the visible golden questions and Doc2Dial; docs/quality.md has what else was tried.
 _BIAS = -4.8
 _WEIGHTS = (4.0, 1.5, 1.6, 0.32, 4.0, -1.0)
-# The same with the reader's log-odds in place of the cosine.
-_READ_BIAS = 0.0
-_READ_WEIGHTS = (1.0, 0.0, 0.0, 0.0, 0.0, -1.0)
+_READ_WEIGHT = 0.3  # of the reader's log-odds, where there is a reader; docs/reader.md has what else was tried
+_EMBEDDED = 20  # sentences that a reader finds best; the others are given the least cosine of these
 _ASKS_ALIKE = 0.5  # cosine of two questions; below it, two FAQ entries of one shop differ no less
 _NEIGHBOUR_SHARE = 0.6  # of the best sentence's probability: a neighbour that is as likely comes along
 _LEANING = re.compile(
@@ -63,7 +62,7 @@ class ScoredSentence:
 
 @dataclass(frozen=True, slots=True)
 class EvidenceFound:
-    """``sentences``, and what the reader's log-odds of them were, or their cosines to the question; each best first."""
+    """``sentences``, their ``cosines`` to the question, and the reader's log-odds if it was asked; each best first."""
 
     sentences: tuple[ScoredSentence, ...] = ()
     cosines: tuple[float, ...] = ()
@@ -130,17 +129,22 @@ def heading_of(hit: ScoredPassage, place: int = 0) -> str:
 def score_sentences(
     planned: PlannedSearch, result: SearchResult, embedder: Embedder, reader: Reader | None = None
 ) -> EvidenceFound:
-    """Every sentence of the passages, judged by a ``reader`` where there is one, by words and vectors where not.
+    """Every sentence of the passages, judged by words and vectors, and by a ``reader`` where there is one.
 
-    Without a reader about 40 sentences are judged at most, those of the best passages first.
+    Without a reader the first 80 sentences are judged, those of the best passages first.
     """
     found = candidates(result)
     if not found:
         return EvidenceFound()
-    if reader is not None:
-        return judge_by_reading(planned, found, read_candidates(planned, result, reader))
-    found = found[:_MAX_SENTENCES_SCORED]
-    return judge_by_likeness(planned, found, candidate_cosines(result, found, embedder))
+    if reader is None:
+        found = found[:_MAX_SENTENCES_SCORED]
+        return judge(planned, found, candidate_cosines(result, found, embedder))
+    read = read_candidates(planned, result, reader)
+    best = np.argsort(-read)[:_EMBEDDED]
+    embedded = candidate_cosines(result, [found[i] for i in best], embedder)
+    cosines = np.full(len(found), embedded.min())
+    cosines[best] = embedded
+    return judge(planned, found, cosines, read)
 
 
 def candidates(result: SearchResult) -> list[Candidate]:
@@ -148,20 +152,24 @@ def candidates(result: SearchResult) -> list[Candidate]:
     return [Candidate(hit, i, span) for hit in result.passages for i, span in _sentences(hit.passage)]
 
 
-def judge_by_reading(planned: PlannedSearch, found: Sequence[Candidate], read: NDArray[np.float32]) -> EvidenceFound:
-    """``read`` is what ``read_candidates`` gave."""
-    signals = [(float(odds), *rest) for odds, rest in zip(read, _signals(planned, found), strict=True)]
-    scored = [one.scored(_READ_BIAS + _weighed(_READ_WEIGHTS, own)) for one, own in zip(found, signals, strict=True)]
-    return EvidenceFound(_best_first(scored), read=tuple(sorted(map(float, read), reverse=True)))
-
-
-def judge_by_likeness(
-    planned: PlannedSearch, found: Sequence[Candidate], cosines: NDArray[np.float32]
+def judge(
+    planned: PlannedSearch,
+    found: Sequence[Candidate],
+    cosines: NDArray[np.float32],
+    read: NDArray[np.float32] | None = None,
+    read_weight: float = _READ_WEIGHT,
 ) -> EvidenceFound:
-    """``cosines`` are what ``candidate_cosines`` gave."""
-    signals = [(float(cosine), *rest) for cosine, rest in zip(cosines, _signals(planned, found), strict=True)]
-    scored = [one.scored(_BIAS + _weighed(_WEIGHTS, own)) for one, own in zip(found, signals, strict=True)]
-    return EvidenceFound(_best_first(scored), cosines=tuple(sorted(map(float, cosines), reverse=True)))
+    """``cosines`` and ``read``: (n_sentences,), as ``candidate_cosines`` and ``read_candidates`` give them."""
+    odds = np.zeros(len(found)) if read is None else read_weight * read
+    scored = [
+        one.scored(_BIAS + float(own) + sum(w * s for w, s in zip(_WEIGHTS, (float(cosine), *rest), strict=True)))
+        for one, own, cosine, rest in zip(found, odds, cosines, _signals(planned, found), strict=True)
+    ]
+    return EvidenceFound(
+        tuple(sorted(scored, key=lambda sentence: -sentence.log_odds)),
+        tuple(sorted(map(float, cosines), reverse=True)),
+        () if read is None else tuple(sorted(map(float, read), reverse=True)),
+    )
 
 
 def read_candidates(planned: PlannedSearch, result: SearchResult, reader: Reader) -> NDArray[np.float32]:
@@ -182,7 +190,7 @@ def candidate_cosines(result: SearchResult, found: Sequence[Candidate], embedder
 
 
 def _signals(planned: PlannedSearch, found: Sequence[Candidate]) -> Iterator[tuple[float, ...]]:
-    """For each sentence what can be told without a model, in the order of the weights."""
+    """For each sentence what can be told without a model, in the order of the weights after the cosine's."""
     shown = [stems(one.in_context) for one in found]
     asked = (planned.part if planned.context else planned.query, planned.query)
     overlaps = np.mean([_overlaps(_keys(text), shown) for text in asked], axis=0)
@@ -192,14 +200,6 @@ def _signals(planned: PlannedSearch, found: Sequence[Candidate]) -> Iterator[tup
         holds = bool(expected) and holds_type(expected, one.text)
         entry = max(0.0, (one.hit.question_score or 0.0) - _ASKS_ALIKE)
         yield float(overlap), one.hit.score, float(holds), entry, float(_plain(one.text) in told)
-
-
-def _weighed(weights: Sequence[float], signals: Sequence[float]) -> float:
-    return sum(weight * signal for weight, signal in zip(weights, signals, strict=True))
-
-
-def _best_first(scored: Sequence[ScoredSentence]) -> tuple[ScoredSentence, ...]:
-    return tuple(sorted(scored, key=lambda sentence: -sentence.log_odds))
 
 
 def _sentences(passage: Passage) -> Iterator[tuple[int, Span]]:

@@ -1,18 +1,20 @@
-"""Fits calibrated refusal: ``python -m generator.train.refusal [--keep] FOLDER RECORDS.jsonl...``.
+"""Fits calibrated refusal: ``python -m generator.train.refusal [options] FOLDER RECORDS.jsonl...``.
 
 A record is what ``benchmarks.refusal_questions`` writes for a question: the confidence features of its parts, and
 whether a found passage holds the answer. Each question is there twice, with its document in the knowledge base and
 without. Writes ``refusal.json`` into FOLDER and logs what it reached. With ``--keep`` the weights that are there keep
 their proportions, so that the order of the questions stays as it was: only a slope and a bias are fitted to their sum
-(Platt 1999), and the confidence to answer from moves along.
+(Platt 1999), and the confidence to answer from moves along. With ``--answered 0.9`` it is set so that nine in ten of
+the questions that a found passage answers are answered. The calibration that goes with a reader has five features:
+``--features read,read_next,margin,least_cover,search``.
 """
 
 from __future__ import annotations
 
+import argparse
 import json
 import logging
 import math
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -51,13 +53,13 @@ class Labelled:
     right: bool
 
 
-def read_records(path: Path) -> list[Labelled]:
+def read_records(path: Path, names: Sequence[str] = FEATURES) -> list[Labelled]:
     """Questions of one part that was judged; courtesies and questions declined at the door have none."""
     rows: list[Labelled] = []
     for line in path.read_text(encoding="utf-8").splitlines():
         row: Mapping[str, Any] = json.loads(line)
         if len(row["parts"]) == 1:
-            features = tuple(float(row["parts"][0][name]) for name in FEATURES)
+            features = tuple(float(row["parts"][0][name]) for name in names)
             rows.append(Labelled(str(row["document"]), features, bool(row["gold_found"])))
     return rows
 
@@ -131,13 +133,19 @@ def _sigmoid(log_odds: float) -> float:
     return 1.0 / (1.0 + math.exp(-log_odds))
 
 
-def main(folder: Path, records: Sequence[Path], keep: bool = False) -> None:
-    rows = [row for path in records for row in read_records(path)]
+def main(
+    folder: Path,
+    records: Sequence[Path],
+    keep: bool = False,
+    names: Sequence[str] = FEATURES,
+    answered: float | None = None,
+) -> None:
+    rows = [row for path in records for row in read_records(path, names)]
     file = folder / REFUSAL_FILE
     before: dict[str, Any] = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {"refuse_below": 0.5}
     refuse_below = float(before["refuse_below"])
     if keep:
-        known = np.array([before["weights"].get(name, 0.0) for name in FEATURES])
+        known = np.array([before["weights"].get(name, 0.0) for name in names])
         sums = [before["bias"] + float(np.array(row.features) @ known) for row in rows]
         shift, slope = fit([replace(row, features=(total,)) for row, total in zip(rows, sums, strict=True)])
         bias, weights = shift + slope[0] * before["bias"], slope[0] * known
@@ -146,21 +154,36 @@ def main(folder: Path, records: Sequence[Path], keep: bool = False) -> None:
     else:
         bias, weights = fit(rows)
         held = cross_validated(rows)
+    right = np.array([row.right for row in rows])
+    if answered is not None:
+        refuse_below = float(np.quantile(held[right], 1.0 - answered))
     facts = {
         "bias": round(bias, 4),
-        "weights": {name: round(float(weight), 4) for name, weight in zip(FEATURES, weights, strict=True) if weight},
+        "weights": {name: round(float(weight), 4) for name, weight in zip(names, weights, strict=True) if weight},
         "refuse_below": round(refuse_below, 4),
         "questions": len(rows),
-        "right": sum(row.right for row in rows),
+        "right": int(right.sum()),
         "auc": round(area_under_curve(held, rows), 4),
         "calibration_error": round(calibration_error(held, rows), 4),
+        "refused": round(float((held[~right] < refuse_below).mean()), 4),
         "curve": curve(held, rows),
     }
+    folder.mkdir(parents=True, exist_ok=True)
     file.write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
     logger.info("fitted %s", json.dumps({name: value for name, value in facts.items() if name != "curve"}))
 
 
+def _parse() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", type=Path, help="where refusal.json goes")
+    parser.add_argument("records", type=Path, nargs="+", help="what benchmarks.refusal_questions wrote")
+    parser.add_argument("--keep", action="store_true", help="keep the weights' proportions")
+    parser.add_argument("--features", default=",".join(FEATURES), help="names, with commas between them")
+    parser.add_argument("--answered", type=float, help="share of the questions with an answer that is to be answered")
+    return parser.parse_args()
+
+
 if __name__ == "__main__":
     logging.basicConfig(level=logging.INFO, format="%(message)s")
-    names = [name for name in sys.argv[1:] if name != "--keep"]
-    main(Path(names[0]), [Path(name) for name in names[1:]], keep="--keep" in sys.argv)
+    options = _parse()
+    main(options.folder, options.records, options.keep, options.features.split(","), options.answered)

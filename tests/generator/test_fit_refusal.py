@@ -66,3 +66,13 @@ def test_calibration_error_is_how_far_the_promise_is_from_what_happened() -> Non
     rows = [Labelled("d", (0.0,), right) for right in (True, True, False, False)]
     assert calibration_error(predict(0.0, np.zeros(1), rows), rows) == pytest.approx(0.0)
     assert calibration_error(np.full(4, 0.9), rows) == pytest.approx(0.4)
+
+
+def test_confidence_to_answer_from_follows_from_the_share_to_be_answered(records: Path, tmp_path: Path) -> None:
+    names = ("top_cosines", "gap")
+    main(tmp_path, [records], names=names, answered=0.8)
+    model = RefusalModel.load(tmp_path)
+    assert set(model.weights) <= set(names)
+    right = [row for row in read_records(records, names) if row.right]
+    answered = [model.probability(dict(zip(names, row.features, strict=True))) >= model.refuse_below for row in right]
+    assert 0.75 < sum(answered) / len(right) < 0.85

@@ -99,21 +99,25 @@ def _persons(at: Comparison) -> None:
             for k, j in at.deeds:
                 is_doer = i < k <= i + 2 and at.said[k].start - at.said[k - 1].end <= 1  # not "you will be told"
                 doer = doer_of(at, j) if is_doer and j > 0 else ""
-                is_given = (
-                    at.said[k].raw.lower() in _GIVEN and at.said[k].key != "get"
-                )  # who gets a refund does not refund
+                # who gets a refund does not refund
+                is_given = at.said[k].raw.lower() in _GIVEN and at.said[k].key != "get"
                 at.found["person"] += bool(doer) and doer != term.key and not is_given
                 permitted = at.said[k - 1].key in ("permit", "oblige") and not any(t.key == "we" for t in at.shown)
                 at.found["person"] += is_doer and term.key == "we" and permitted
     for k, j in at.deeds:
         behind = [t.key for t in at.said[k + 1 : k + 3] if t.kind is Kind.PERSON and t.lead == "by"]
         at.found["person"] += behind not in ([], [doer_of(at, j)])
-    first = next(iter(at.weighty), (1, 1))
-    if not any(t.kind is Kind.PERSON for t in at.said[: first[0] + 1]) and at.said[first[0]].voice is Voice.UNKNOWN:
-        is_ordered = (
-            at.said[first[0]].start == 0 and at.said[first[0]].raw.lower() == at.shown[first[1]].raw
-        ) or at.said[0].kind is Kind.NEGATION
-        at.found["person"] += is_ordered and at.shown[first[1]].voice is Voice.ACTIVE and doer_of(at, first[1]) == "we"
+    if at.weighty:
+        at.found["person"] += _is_order_for_our_deed(at, *at.weighty[0])
+
+
+def _is_order_for_our_deed(at: Comparison, i: int, j: int) -> bool:
+    """``Refund the price`` told of ``we refund the price``: it opens with the bare deed, and nobody does it."""
+    if any(t.kind is Kind.PERSON for t in at.said[: i + 1]) or at.said[i].voice is not Voice.UNKNOWN:
+        return False
+    opens = at.said[i].start == 0 and at.said[i].raw.lower() == at.shown[j].raw
+    is_ordered = opens or at.said[0].kind is Kind.NEGATION
+    return is_ordered and at.shown[j].voice is Voice.ACTIVE and doer_of(at, j) == "we"
 
 
 def doer_of(at: Comparison, j: int) -> str:

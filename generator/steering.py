@@ -53,6 +53,10 @@ def _negations(at: Comparison) -> None:
         j for j, t in enumerate(at.shown)
         if t.kind is Kind.NEGATION and _denied_segments(at, j) & at.context and not _is_dropped_adjunct(at, j)
     ]  # fmt: skip
+    # "if not" that hangs in the air denies something, whatever it is.
+    at.found["negation"] += any(
+        t.key == "otherwise" and t.segment in at.empty and j not in at.of_shown for j, t in enumerate(at.shown)
+    )
     at.found["negation"] += len(ours) != len({*theirs, *(at.places[i] for i in ours if at.places[i] is not None)})
     is_firmer = any(at.said[i].raw.lower() in _NEVER for i in ours)
     at.found["quantifier"] += is_firmer and not any(

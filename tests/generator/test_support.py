@@ -119,6 +119,7 @@ def test_heading_says_what_is_spoken_of_and_proves_nothing(
         ("Parking is free without a reservation.", "Parking is free, no reservation needed.", True),
         ("Choose up to 7 days before.", "Choose until 7 days before.", True),
         ("It weighs 5 kg.", "It weighs 5kg.", True),
+        ("Lamps if if not be.", "Lamps if if be.", False),
     ],
 )
 def test_rule_and_its_neighbour(evidence: str, sentence: str, expected: bool) -> None:

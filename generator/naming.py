@@ -12,7 +12,7 @@ from generator.operators import Kind
 from generator.terms import Term, is_date, lexicon
 from generator.voice import Voice
 
-_MAY_REPEAT = frozenset(("free", "cost", "accept", "pay", "check in", "check out"))
+_MAY_REPEAT = frozenset(("cost", "accept", "pay", "check in", "check out"))
 _PERMITTED = ("offer", "accept", "bring")
 _PLACES = frozenset(("on", "in", "at", "aboard", "for"))
 

@@ -76,8 +76,6 @@ def test_inserted_negation_is_never_supported(negation: str, evidence: str, data
     assume(all(_denials(other) <= _denials(chosen) for other in sentences(evidence)))
     # "No, it cannot" replies to a question; the denial behind it stays as it was.
     assume(not (negation == "no" and at == 0 and _denials(chosen)))
-    # "no costs" denies nothing of what is free.
-    assume(not (negation == "no" and words[at : at + 1] == ["costs"] and "free" in chosen))
     assert not verify(" ".join([*words[:at], negation, *words[at:]]), evidence).supported
 
 

@@ -15,20 +15,22 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
-import numpy as np
 from pydantic import BaseModel, ConfigDict
 from transformers import PreTrainedTokenizerBase
 
 from generator.dataset import ExampleBuilder, GroundedExample, Seed, is_validation
+from generator.prompt import Evidence, MarkedSentence
 from generator.train.choices import Choice, PackedChoices, as_choice
-from generator.train.packed import Packed, save_packed
-from generator.train.sources import ENGLISH_PROSE, all_seeds, read_doc2dial, read_rows
+from generator.train.packed import Packed, make_copy_rows, save_packed
+from generator.train.sources import ENGLISH_PROSE, all_seeds, faq_document, read_doc2dial, read_rows
 from generator.train.tokenizer import load_tokenizer, train_tokenizer
 
 logger = logging.getLogger(__name__)
 CHOICES = "choices"  # a folder of its own: the training loop reads every packed file beside it as rows of tokens
 _MARK_TOKENS = 4  # of " [n]", rounded up
+_SHOWN_TO_TOKENIZER = 6  # one in so many of the product's examples
 
 
 class BuildRecipe(BaseModel):
@@ -43,19 +45,21 @@ class BuildRecipe(BaseModel):
     vocabulary: int = 8192
     context: int = 512
     tokenizer_characters: int = 25_000_000
-    prose_documents: int = 1200  # at most so many documents of each prose file
+    prose_documents: int = 1200  # at most so many documents of each prose file are packed as prose
+    asked_documents: int = 1200  # and at most so many are asked about
     prose_tokens: int = 12_000_000
     prose_row: int = 256
     copy_rows: int = 16_000
     validation_rows: int = 1500
     examples: dict[str, int]  # source -> training examples
+    product_examples: Path | None = None  # what ``benchmarks.choice_examples`` wrote: evidence as the product shows it
 
 
 def main(recipe_path: Path) -> None:
     recipe = BuildRecipe.model_validate(tomllib.loads(recipe_path.read_text(encoding="utf-8")))
     rng = random.Random(recipe.seed)  # noqa: S311  # repeatable, not secret
     (recipe.data / CHOICES).mkdir(parents=True, exist_ok=True)
-    seeds = list(all_seeds(recipe.sources, rng, recipe.prose_documents))
+    seeds = list(all_seeds(recipe.sources, rng, recipe.asked_documents))
     logger.info("seeds read", extra={"counts": dict(Counter(seed.source for seed in seeds))})
     train, validation = build_examples(seeds, recipe.examples, recipe.validation_rows, rng)
     tokenizer = _tokenizer(recipe, train)
@@ -66,6 +70,11 @@ def main(recipe_path: Path) -> None:
         choices.save(recipe.data / CHOICES / f"{name}.npz")
         logger.info("choices packed", extra={"kind": name, "rows": len(choices)})
         logger.info("examples packed", extra={"kind": name, "rows": len(examples)})
+    if recipe.product_examples is not None:
+        for name in ("train", "validation"):
+            choices = pack_choices(read_examples(recipe.product_examples / f"{name}.jsonl"), tokenizer, recipe.context)
+            choices.save(recipe.data / CHOICES / f"product-{name}.npz")
+            logger.info("choices packed", extra={"kind": f"product-{name}", "rows": len(choices)})
     prose = pack_prose(_prose(recipe, rng), tokenizer, recipe.prose_row, recipe.prose_tokens)
     save_packed(recipe.data / "prose.npz", prose)
     save_packed(recipe.data / "copy.npz", make_copy_rows(prose, recipe.copy_rows, recipe.vocabulary, recipe.seed))
@@ -142,22 +151,6 @@ def pack_prose(texts: Iterable[str], tokenizer: PreTrainedTokenizerBase, length:
     return Packed.of([stream[i * length : (i + 1) * length] for i in range(n_rows)], [0] * n_rows)
 
 
-def make_copy_rows(prose: Packed, n_rows: int, vocabulary: int, seed: int) -> Packed:
-    """Pieces of text (or of noise) and then the same pieces in another order: the cheapest lesson in copying."""
-    rng = np.random.default_rng(seed)
-    rows: list[list[int]] = []
-    for i in range(n_rows):
-        pieces: list[list[int]] = []
-        while sum(map(len, pieces)) < 60:
-            size = int(rng.integers(4, 28))
-            at = int(rng.integers(0, len(prose.tokens) - size))
-            noise = rng.integers(1, vocabulary, size)
-            pieces.append((noise if i % 4 == 0 else prose.tokens[at : at + size]).tolist())
-        again = [pieces[int(j)] for j in rng.permutation(len(pieces))]
-        rows.append([token for piece in pieces + again for token in piece][:192])
-    return Packed.of(rows, [0] * n_rows)
-
-
 def save_examples(path: Path, examples: Iterable[GroundedExample]) -> None:
     """One JSON object a line, with the prompt and the target as text too, to look at and to evaluate on."""
     with path.open("w", encoding="utf-8") as out:
@@ -166,17 +159,36 @@ def save_examples(path: Path, examples: Iterable[GroundedExample]) -> None:
             out.write(json.dumps(record, ensure_ascii=False) + "\n")
 
 
+def read_examples(path: Path) -> list[GroundedExample]:
+    """What ``save_examples`` wrote."""
+    with path.open(encoding="utf-8") as lines:
+        return [_as_example(json.loads(line)) for line in lines]
+
+
+def _as_example(row: dict[str, Any]) -> GroundedExample:
+    return GroundedExample(
+        row["source"],
+        row["document"],
+        row["question"],
+        tuple(Evidence(**piece) for piece in row["evidence"]),
+        tuple(MarkedSentence(told["text"], tuple(told["marks"])) for told in row["answer"]),
+    )
+
+
 def _tokenizer(recipe: BuildRecipe, train: Sequence[GroundedExample]) -> PreTrainedTokenizerBase:
     if recipe.tokenizer is not None:
         return load_tokenizer(recipe.tokenizer)
     rendered = (example.prompt() + example.target() for example in train[:: max(1, len(train) // 12_000)])
     rng = random.Random(recipe.seed)  # noqa: S311  # repeatable, not secret
-    texts = _limited([*rendered, *_prose(recipe, rng, 150)], recipe.tokenizer_characters)
+    product = read_examples(recipe.product_examples / "train.jsonl") if recipe.product_examples else []
+    shown = (example.prompt() for example in product[::_SHOWN_TO_TOKENIZER])
+    texts = _limited([*rendered, *shown, *_prose(recipe, rng, 150)], recipe.tokenizer_characters)
     return train_tokenizer(texts, recipe.vocabulary)
 
 
 def _prose(recipe: BuildRecipe, rng: random.Random, per_file: int | None = None) -> list[str]:
-    texts: list[str] = []
+    """Documents, dialogues and FAQ entries."""
+    texts = [text for text in _talk(recipe.sources) if rng.random() < (per_file or recipe.prose_documents) / 1200]
     for name in ENGLISH_PROSE:
         every = read_rows(recipe.sources / f"prose/{name}.jsonl.zst")
         rows = [row for row in every if not is_validation(row["source"])]
@@ -184,6 +196,15 @@ def _prose(recipe: BuildRecipe, rng: random.Random, per_file: int | None = None)
         texts.extend(row["text"][:6000] for row in picked)
     rng.shuffle(texts)
     return texts
+
+
+def _talk(sources: Path) -> Iterator[str]:
+    for row in read_rows(sources / "dialogue/sgd_train.jsonl.zst"):
+        yield "\n".join(f"{turn['speaker'].title()}: {turn['utterance']}" for turn in row["turns"])
+    for name in ("medquad", "mined_docs_faq", "dstc9_faq"):
+        for row in read_rows(sources / f"faq/{name}.jsonl.zst"):
+            if not is_validation(faq_document(row)):
+                yield f"Question: {row['question']}\nAnswer: {row['answer']}"[:3000]
 
 
 def _limited(texts: Iterable[str], characters: int) -> Iterator[str]:

@@ -59,9 +59,70 @@ class Tree:
         return len(self.tokens)
 
 
+@dataclass(frozen=True)
+class TreeTensors:
+    """Trees side by side, padded, and what of them is scored. ``branch`` (trees, length) says whose token each is."""
+
+    tokens: Tensor  # (trees, length) int64
+    positions: Tensor  # (trees, length) int64
+    branch: Tensor  # (trees, length) int64; padding is the last branch
+    ancestors: Tensor  # (trees, branches, branches) bool: the second is seen by the first
+    rows: Tensor  # (n_tokens,) of each scored token: its tree,
+    places: Tensor  # (n_tokens,) the token that predicts it,
+    targets: Tensor  # (n_tokens,) and itself
+
+    def to(self, device: torch.device) -> TreeTensors:
+        return TreeTensors(
+            self.tokens.to(device),
+            self.positions.to(device),
+            self.branch.to(device),
+            self.ancestors.to(device),
+            self.rows.to(device),
+            self.places.to(device),
+            self.targets.to(device),
+        )
+
+    def bias(self) -> Tensor:
+        """(trees, 1, length, length) bfloat16, added to the attention scores."""
+        n, length = self.branch.shape
+        every = torch.arange(length, device=self.branch.device)
+        tree = torch.arange(n, device=self.branch.device)[:, None, None]
+        of, other = self.branch[:, :, None], self.branch[:, None, :]
+        visible = ((of == other) & (every <= every[:, None])) | self.ancestors[tree, of, other]
+        hidden = torch.finfo(torch.bfloat16).min
+        return torch.zeros(visible.shape, dtype=torch.bfloat16, device=visible.device).masked_fill_(~visible, hidden)[
+            :, None
+        ]
+
+
+def tree_tensors(trees: Sequence[Tree], nodes: Sequence[Sequence[Node]]) -> TreeTensors:
+    """``nodes`` are the scored ones of each tree."""
+    length = -(-max(map(len, trees)) // 8) * 8  # fused attention wants its mask aligned
+    n_branches = max(len(tree.branches) for tree in trees) + 1
+    tokens = np.zeros((len(trees), length), np.int64)
+    positions = np.zeros((len(trees), length), np.int64)
+    branch = np.full((len(trees), length), n_branches - 1, np.int64)
+    ancestors = np.zeros((len(trees), n_branches, n_branches), np.bool_)
+    for row, tree in enumerate(trees):
+        tokens[row, : len(tree)] = tree.tokens
+        positions[row, : len(tree)] = tree.positions
+        of_start = {start: at for at, (start, _, _) in enumerate(tree.branches)}
+        for at, (start, end, seen) in enumerate(tree.branches):
+            branch[row, start:end] = at
+            ancestors[row, at, [of_start[low] for low, _ in seen]] = True
+    scored = [(row, i, token) for row, found in enumerate(nodes) for node in found for i, token in node.scored]
+    return TreeTensors(
+        torch.from_numpy(tokens),
+        torch.from_numpy(positions),
+        torch.from_numpy(branch),
+        torch.from_numpy(ancestors),
+        *torch.tensor(scored).T.contiguous(),
+    )
+
+
 def log_likelihoods(model: GPT2LMHeadModel, trees: Sequence[Tree], nodes: Sequence[Sequence[Node]]) -> list[Tensor]:
     """For each tree, (n_nodes,) the summed log-probability of each of its nodes' openings, in nats."""
-    per_token = token_log_likelihoods(model, trees, nodes)
+    per_token = token_log_likelihoods(model, tree_tensors(trees, nodes).to(model.device))
     sums: list[Tensor] = []
     at = 0
     for row in nodes:
@@ -72,32 +133,14 @@ def log_likelihoods(model: GPT2LMHeadModel, trees: Sequence[Tree], nodes: Sequen
     return sums
 
 
-def token_log_likelihoods(model: GPT2LMHeadModel, trees: Sequence[Tree], nodes: Sequence[Sequence[Node]]) -> Tensor:
-    """(n_tokens,) float32: the log-probability of every token of every node, in the order given."""
-    device = model.device
-    length = max(map(len, trees))
-    tokens = torch.zeros(len(trees), length, dtype=torch.long)
-    positions = torch.zeros(len(trees), length, dtype=torch.long)
-    visible = torch.zeros(len(trees), 1, length, length, dtype=torch.bool)
-    visible[:, 0].diagonal(dim1=1, dim2=2).fill_(True)  # padding sees itself: a softmax over nothing is no number
-    for row, tree in enumerate(trees):
-        tokens[row, : len(tree)] = torch.tensor(tree.tokens)
-        positions[row, : len(tree)] = torch.tensor(tree.positions)
-        for start, end, seen in tree.branches:
-            visible[row, 0, start:end, start:end] = torch.ones(end - start, end - start, dtype=torch.bool).tril()
-            for low, high in seen:
-                visible[row, 0, start:end, low:high] = True
-    lowest = torch.finfo(torch.bfloat16).min
-    bias = torch.zeros(visible.shape, dtype=torch.bfloat16).masked_fill_(~visible, lowest).to(device)
-    rows = torch.tensor([row for row, found in enumerate(nodes) for node in found for _ in node.scored])
-    places = torch.tensor([i for found in nodes for node in found for i, _ in node.scored])
-    targets = torch.tensor([t for found in nodes for node in found for _, t in node.scored], device=device)
-    with torch.autocast(device.type, torch.bfloat16):
+def token_log_likelihoods(model: GPT2LMHeadModel, trees: TreeTensors) -> Tensor:
+    """(n_tokens,) float32: the log-probability of every scored token, in the order given."""
+    with torch.autocast(trees.tokens.device.type, torch.bfloat16):
         states = model.transformer(
-            input_ids=tokens.to(device), position_ids=positions.to(device), attention_mask=bias, use_cache=False
+            input_ids=trees.tokens, position_ids=trees.positions, attention_mask=trees.bias(), use_cache=False
         )[0]
-        logits = model.lm_head(states[rows.to(device), places.to(device)])  # (n_tokens, vocabulary)
-    return -functional.cross_entropy(logits.float(), targets, reduction="none")
+        logits = model.lm_head(states[trees.rows, trees.places])  # (n_tokens, vocabulary)
+    return -functional.cross_entropy(logits.float(), trees.targets, reduction="none")
 
 
 def choice_tree(
@@ -137,47 +180,70 @@ def _may_follow(i: int, said: Sequence[int], choice: Choice) -> bool:
 
 @dataclass(frozen=True)
 class ChoiceBatch:
-    """Trees read together; ``steps`` are each tree's choices, a choice being its candidates and which is right."""
+    """Choices to be scored together. A cell is a candidate of a choice: ``choice * n_candidates + candidate``."""
 
-    trees: list[Tree]
-    steps: list[list[tuple[list[Node], int]]]
+    trees: TreeTensors
+    sizes: Tensor  # (n_choices,) candidates of each
+    right: Tensor  # (n_choices,) which of them is right
+    is_first: Tensor  # (n_choices,) of its answer
+    cells: Tensor  # (n_tokens,) of each scored token
+    is_opening: Tensor  # (n_tokens,) bool: a candidate is judged by these
+    is_said: Tensor  # (n_tokens,) bool: of the right candidate
+    n_tokens: int  # read, without padding
 
-    @property
-    def nodes(self) -> list[list[Node]]:
-        return [[node for found, _ in steps for node in found] for steps in self.steps]
+    def __len__(self) -> int:
+        return len(self.trees.tokens)
+
+    def to(self, device: torch.device) -> ChoiceBatch:
+        return ChoiceBatch(
+            self.trees.to(device),
+            self.sizes.to(device),
+            self.right.to(device),
+            self.is_first.to(device),
+            self.cells.to(device),
+            self.is_opening.to(device),
+            self.is_said.to(device),
+            self.n_tokens,
+        )
 
 
-@dataclass(frozen=True)
-class Scores:
-    """``of`` (n_choices, n_candidates) the openings' log-likelihoods, padded by -inf; ``right`` (n_choices,) the column
-    of the right one; ``is_first`` (n_choices,); ``said`` (n_tokens,) the log-probabilities of the right answers.
-    """
-
-    of: Tensor
-    right: Tensor
-    is_first: Tensor
-    said: Tensor
-
-
-def batch_scores(model: GPT2LMHeadModel, batch: ChoiceBatch) -> Scores:
-    per_token = token_log_likelihoods(model, batch.trees, batch.nodes)
-    choices = [(step == 0, *choice) for steps in batch.steps for step, choice in enumerate(steps)]
+def choice_batch(made: Sequence[tuple[Tree, list[tuple[list[Node], int]]]]) -> ChoiceBatch:
+    """Of trees with their steps, as ``choice_tree`` makes them."""
+    choices = [(step == 0, *choice) for _, steps in made for step, choice in enumerate(steps)]
     width = max(len(found) for _, found, _ in choices)
-    sizes = torch.tensor([len(found) for _, found, _ in choices])
     cells = [
-        (row * width + i, i == right, place < node.opening)
+        (row * width + i, place < node.opening, i == right)
         for row, (_, found, right) in enumerate(choices)
         for i, node in enumerate(found)
         for place in range(len(node.scored))
     ]
-    device = per_token.device
-    places = torch.tensor([cell for cell, _, is_opening in cells if is_opening], device=device)
-    openings = per_token[torch.tensor([is_opening for *_, is_opening in cells], device=device)]
-    sums = torch.zeros(len(choices) * width, device=device).index_add(0, places, openings).view(-1, width)
-    empty = (torch.arange(width)[None, :] >= sizes[:, None]).to(device)
-    return Scores(
-        sums.masked_fill(empty, float("-inf")),
-        torch.tensor([right for *_, right in choices], device=device),
-        torch.tensor([is_first for is_first, *_ in choices], device=device),
-        per_token[torch.tensor([is_right for _, is_right, _ in cells], device=device)],
+    at, is_opening, is_said = torch.tensor(cells).T.contiguous()
+    return ChoiceBatch(
+        tree_tensors([tree for tree, _ in made], [[n for found, _ in steps for n in found] for _, steps in made]),
+        torch.tensor([len(found) for _, found, _ in choices]),
+        torch.tensor([right for *_, right in choices]),
+        torch.tensor([is_first for is_first, *_ in choices]),
+        at,
+        is_opening.bool(),
+        is_said.bool(),
+        sum(len(tree) for tree, _ in made),
     )
+
+
+@dataclass(frozen=True)
+class Scores:
+    """``of`` (n_choices, n_candidates) the openings' log-likelihoods, padded by -inf; ``said`` (n_tokens,) the
+    log-probabilities of the right answers' tokens."""
+
+    of: Tensor
+    said: Tensor
+
+
+def batch_scores(model: GPT2LMHeadModel, batch: ChoiceBatch) -> Scores:
+    """``batch`` lies on the model's device."""
+    per_token = token_log_likelihoods(model, batch.trees)
+    width = int(batch.sizes.max())
+    sums = torch.zeros(len(batch.sizes) * width, device=per_token.device)
+    sums = sums.index_add(0, batch.cells, per_token * batch.is_opening).view(-1, width)
+    empty = torch.arange(width, device=per_token.device)[None, :] >= batch.sizes[:, None]
+    return Scores(sums.masked_fill(empty, float("-inf")), per_token[batch.is_said])

@@ -30,7 +30,8 @@ class ChoiceObjective:
 
     def loss(self, weights: FullWeights, batch: ChoiceBatch) -> dict[str, Tensor]:
         view: Any = _View(weights, self._recipe)
-        choosing, writing = losses(batch_scores(view, batch), self._recipe)
+        batch = batch.to(view.device)
+        choosing, writing = losses(batch_scores(view, batch), batch, self._recipe)
         return {"choosing": choosing, "writing": self._recipe.writing_weight * writing}
 
     def validate(self, weights: FullWeights) -> dict[str, float]:

@@ -10,6 +10,7 @@ import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -126,6 +127,20 @@ class PackedChoices:
             np.array([i for c in choices for i in c.said], np.int16),
             starts(len(c.said) for c in choices),
         )
+
+    @classmethod
+    def joined(cls, parts: Sequence[PackedChoices]) -> PackedChoices:
+        """One after another."""
+
+        def joined(name: str) -> npt.NDArray[Any]:
+            return np.concatenate([getattr(part, name) for part in parts])
+
+        def starts(name: str) -> npt.NDArray[Any]:
+            sizes = np.concatenate([np.diff(getattr(part, name)) for part in parts])
+            return np.concatenate([[0], np.cumsum(sizes)])
+
+        names = cls.__dataclass_fields__
+        return cls(**{name: starts(name) if name.endswith("_starts") else joined(name) for name in names})
 
     @classmethod
     def load(cls, path: Path) -> PackedChoices:

@@ -15,16 +15,19 @@ import time
 from collections.abc import Iterator, Sequence
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
+from pydantic import Field
 from torch import Tensor
 from torch.nn import functional
+from torch.utils.data import DataLoader, Dataset
 from torch.utils.tensorboard import SummaryWriter
 from transformers import GPT2LMHeadModel
 
 from generator.train.adapters import FullWeights
-from generator.train.candidate_trees import ChoiceBatch, Scores, batch_scores, choice_tree
+from generator.train.candidate_trees import ChoiceBatch, Scores, batch_scores, choice_batch, choice_tree
 from generator.train.checkpoint import load_newest_checkpoint, save_checkpoint
 from generator.train.choices import Choice, PackedChoices, Vocabulary
 from generator.train.loop import RunMismatch
@@ -33,7 +36,7 @@ from generator.train.recipe import Stage, TrainRecipe, read_recipe
 from generator.train.tokenizer import load_tokenizer
 
 logger = logging.getLogger(__name__)
-_DRAWN_TOGETHER = 96  # examples whose trees are sorted by length, so that a batch wastes little padding
+_DRAWN_TOGETHER = 96  # examples a batch of 8,192 tokens: they are sorted by length, so that it wastes little padding
 _VALIDATED_TOGETHER = 8
 _GOING = 50  # steps over which the loss that is logged is a mean
 
@@ -55,6 +58,10 @@ class ChooseRecipe(TrainRecipe):
     writing_weight: float = 0.1  # of the ordinary loss in nats a token, beside the choices' loss in nats a choice
     later_weight: float = 0.5  # of the choices after the first: what to say next, and where to stop
     validation_examples: int = 300
+    choices: dict[str, int] = Field(
+        default={"grounded": 1}
+    )  # how often an epoch has the rows of each ``data/choices`` file
+    workers: int = 0  # processes that make batches beside the training; a GPU waits for them
     minutes: float | None = None
 
 
@@ -69,7 +76,13 @@ def choose(recipe: ChooseRecipe) -> Path:
     torch.manual_seed(recipe.seed)
     tokenizer = load_tokenizer(recipe.start)
     vocabulary = Vocabulary.of(tokenizer)
-    rows = PackedChoices.load(recipe.data / "choices/grounded.npz")
+    rows = PackedChoices.joined(
+        [
+            PackedChoices.load(recipe.data / f"choices/{name}.npz")
+            for name, n in recipe.choices.items()
+            for _ in range(n)
+        ]
+    )
     held = PackedChoices.load(recipe.data / "choices/validation.npz")
     picked = np.random.default_rng(0).permutation(len(held))[: recipe.validation_examples]
     validation = [held[int(i)] for i in picked]
@@ -162,8 +175,8 @@ class _Run:
         cosine = 0.5 * (1 + math.cos(math.pi * min(1.0, self.way)))
         warmth = min(1.0, (self.done + 1) / recipe.warmup)
         set_rates(self._optimizers, warmth * (recipe.final_rate + (1 - recipe.final_rate) * cosine))
-        scores = batch_scores(self.model, batch)
-        choosing, writing = losses(scores, recipe)
+        batch = batch.to(self.model.device)
+        choosing, writing = losses(batch_scores(self.model, batch), batch, recipe)
         (choosing + recipe.writing_weight * writing).backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
         norm = float(torch.nn.utils.clip_grad_norm_(self.model.parameters(), recipe.clip))
         if not math.isfinite(norm):
@@ -172,8 +185,8 @@ class _Run:
             optimizer.step()
             optimizer.zero_grad(set_to_none=True)
         self.done += 1
-        self._examples += len(batch.trees)
-        self._tokens += sum(map(len, batch.trees))
+        self._examples += len(batch)
+        self._tokens += batch.n_tokens
         self._losses = [*self._losses[1 - _GOING :], float(choosing.detach())]
         self._writer.add_scalar("loss/choosing", self._losses[-1], self.done)
         self._writer.add_scalar("loss/writing", float(writing.detach()), self.done)
@@ -207,25 +220,44 @@ class _Run:
 
 def planned_batches(rows: PackedChoices, vocabulary: Vocabulary, recipe: ChooseRecipe) -> Iterator[ChoiceBatch]:
     """Endless; every example once before any comes again. Batches hold ``batch_tokens`` places, padding included."""
-    rng = np.random.default_rng(recipe.seed)
-    while True:
-        order = rng.permutation(len(rows)).tolist()
-        for at in range(0, len(order), _DRAWN_TOGETHER):
-            drawn = [rows[i] for i in order[at : at + _DRAWN_TOGETHER]]
-            trees = [choice_tree(choice, vocabulary, rng) for choice in drawn]
-            batches = [ChoiceBatch([], [])]
-            for tree, steps in sorted(trees, key=lambda pair: len(pair[0])):
-                if batches[-1].trees and len(tree) * (len(batches[-1].trees) + 1) > recipe.batch_tokens:
-                    batches.append(ChoiceBatch([], []))
-                batches[-1].trees.append(tree)
-                batches[-1].steps.append(steps)
-            yield from (batches[i] for i in rng.permutation(len(batches)).tolist())
+    groups = _Groups(rows, vocabulary, recipe)
+    for batches in DataLoader(groups, batch_size=None, num_workers=recipe.workers):
+        yield from batches
 
 
-def losses(scores: Scores, recipe: ChooseRecipe) -> tuple[Tensor, Tensor]:
+class _Groups(Dataset[list[ChoiceBatch]]):
+    """The examples in the order they are seen, in groups of which each makes a few batches. What a group holds depends
+    on its number and the recipe's seed alone, so any process may make it."""
+
+    def __init__(self, rows: PackedChoices, vocabulary: Vocabulary, recipe: ChooseRecipe) -> None:
+        self._rows = rows
+        self._vocabulary = vocabulary
+        self._batch_tokens = recipe.batch_tokens
+        self._seed = recipe.seed
+        self._size = _DRAWN_TOGETHER * max(1, recipe.batch_tokens // 8192)
+        self._in_epoch = -(-len(rows) // self._size)
+
+    def __len__(self) -> int:
+        return 1_000_000 * self._in_epoch
+
+    def __getitem__(self, number: int) -> list[ChoiceBatch]:
+        epoch, at = divmod(number, self._in_epoch)
+        order = np.random.default_rng((self._seed, epoch)).permutation(len(self._rows))
+        rng = np.random.default_rng((self._seed, epoch, at))
+        drawn = order[at * self._size : (at + 1) * self._size].tolist()
+        trees = [choice_tree(self._rows[i], self._vocabulary, rng) for i in drawn]
+        batches: list[list[Any]] = [[]]
+        for made in sorted(trees, key=lambda pair: len(pair[0])):
+            if batches[-1] and len(made[0]) * (len(batches[-1]) + 1) > self._batch_tokens:
+                batches.append([])
+            batches[-1].append(made)
+        return [choice_batch(batches[i]) for i in rng.permutation(len(batches)).tolist()]
+
+
+def losses(scores: Scores, batch: ChoiceBatch, recipe: ChooseRecipe) -> tuple[Tensor, Tensor]:
     """Weighted nats a choice, and nats a token of what is rightly said."""
-    weights = torch.where(scores.is_first, 1.0, recipe.later_weight)
-    each = functional.cross_entropy(scores.of, scores.right, reduction="none")
+    weights = torch.where(batch.is_first, 1.0, recipe.later_weight)
+    each = functional.cross_entropy(scores.of, batch.right, reduction="none")
     return (each * weights).sum() / weights.sum(), -scores.said.mean()
 
 
@@ -239,13 +271,11 @@ def validate(model: GPT2LMHeadModel, choices: Sequence[Choice], vocabulary: Voca
     margins: dict[bool, list[float]] = {True: [], False: []}
     trees = sorted((choice_tree(choice, vocabulary) for choice in choices), key=lambda pair: len(pair[0]))
     for at in range(0, len(trees), _VALIDATED_TOGETHER):
-        batch = ChoiceBatch(*map(list, zip(*trees[at : at + _VALIDATED_TOGETHER], strict=True)))
-        scores = batch_scores(model, batch)
-        found["loss"] += functional.cross_entropy(scores.of, scores.right, reduction="none").tolist()
-        sizes = [len(nodes) for steps in batch.steps for nodes, _ in steps]
-        for row, right, is_first, size in zip(
-            scores.of, scores.right.tolist(), scores.is_first.tolist(), sizes, strict=True
-        ):
+        batch = choice_batch(trees[at : at + _VALIDATED_TOGETHER]).to(model.device)
+        scores = batch_scores(model, batch).of.cpu()
+        found["loss"] += functional.cross_entropy(scores, batch.right.cpu(), reduction="none").tolist()
+        facts = zip(batch.right.tolist(), batch.is_first.tolist(), batch.sizes.tolist(), strict=True)
+        for row, (right, is_first, size) in zip(scores, facts, strict=True):
             ends = right == size - 1
             if is_first:
                 margins[ends].append(float(row[size - 1] - row[: size - 1].max()))

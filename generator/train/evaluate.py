@@ -15,14 +15,14 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
 from transformers import GPT2LMHeadModel, PreTrainedTokenizerBase
 
 from domain.text import words
 from generator.dataset import GroundedExample
-from generator.prompt import REFUSAL, Evidence, MarkedSentence
+from generator.prompt import REFUSAL
+from generator.train.build import read_examples
 from generator.train.candidate_trees import Tree, log_likelihoods
 from generator.train.choices import OPENING_WORDS, as_shown, evidence_sentences
 from generator.train.tokenizer import load_tokenizer
@@ -61,8 +61,7 @@ class Figures:
 
 def evaluate(model: Path, examples: Path, limit: int | None = None) -> dict[str, dict[str, Figures]]:
     """Figures over all examples (``"all"``) and for each source: of the model and of the two baselines."""
-    rows = [json.loads(line) for line in examples.read_text(encoding="utf-8").splitlines()[:limit]]
-    read = [as_example(row) for row in rows]
+    read = read_examples(examples)[:limit]
     tokenizer = load_tokenizer(model)
     network = GPT2LMHeadModel.from_pretrained(str(model), dtype=torch.float32, attn_implementation="eager").eval()
     shown = [shown_sentences(example) for example in read]
@@ -76,17 +75,6 @@ def evaluate(model: Path, examples: Path, limit: int | None = None) -> dict[str,
         at = [i for i, example in enumerate(read) if source in ("all", example.source)]
         found[source] = {name: figures([read[i] for i in at], [made[i] for i in at]) for name, made in composed.items()}
     return found
-
-
-def as_example(row: dict[str, Any]) -> GroundedExample:
-    """An example as ``generator.train.build.save_examples`` wrote it."""
-    return GroundedExample(
-        row["source"],
-        row["document"],
-        row["question"],
-        tuple(Evidence(**piece) for piece in row["evidence"]),
-        tuple(MarkedSentence(told["text"], tuple(told["marks"])) for told in row["answer"]),
-    )
 
 
 def shown_sentences(example: GroundedExample) -> list[tuple[str, int]]:

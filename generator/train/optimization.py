@@ -14,12 +14,13 @@ from generator.train.recipe import TrainRecipe
 def make_optimizers(weights: FullWeights, recipe: TrainRecipe) -> list[torch.optim.Optimizer]:
     """Muon for the hidden matrices, AdamW for the rest; rates are comparable because Muon's are matched to AdamW's.
 
-    An adapter's factors are not hidden matrices: they are all AdamW's.
+    An adapter's factors are not hidden matrices: they are all AdamW's. So is everything where the processor only
+    emulates 16-bit floats, in which torch's Muon computes: there it would take ten times as long as the gradient.
     """
     named = list(weights.named_parameters())
-    is_full = recipe.method.kind == "full"
-    hidden = [p for name, p in named if is_full and p.ndim == 2 and ".h." in name]
-    others = [p for name, p in named if not (is_full and p.ndim == 2 and ".h." in name)]
+    has_muon = recipe.method.kind == "full" and multiplies_bfloat16(weights.model.device)
+    hidden = [p for name, p in named if has_muon and p.ndim == 2 and ".h." in name]
+    others = [p for name, p in named if not (has_muon and p.ndim == 2 and ".h." in name)]
     adamw = torch.optim.AdamW(
         [{"params": others, "peak": recipe.vector_rate}], lr=recipe.vector_rate, betas=(0.9, 0.95), weight_decay=0.0
     )
@@ -50,6 +51,9 @@ def rate_at(step: int, recipe: TrainRecipe) -> float:
 
 def mixed_precision(device: torch.device, recipe: TrainRecipe) -> torch.autocast:
     """bfloat16 where the recipe wants it; ``auto`` where the hardware multiplies it, which old processors emulate."""
-    has_bf16 = device.type == "cuda" or torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
-    wanted = recipe.precision == "bf16" or (recipe.precision == "auto" and has_bf16)
+    wanted = recipe.precision == "bf16" or (recipe.precision == "auto" and multiplies_bfloat16(device))
     return torch.autocast(device.type, torch.bfloat16, enabled=wanted)
+
+
+def multiplies_bfloat16(device: torch.device) -> bool:
+    return device.type == "cuda" or torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()

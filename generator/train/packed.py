@@ -54,6 +54,22 @@ def load_packed(path: Path) -> Packed:
         return Packed(stored["tokens"], stored["starts"], stored["answers"])
 
 
+def make_copy_rows(prose: Packed, n_rows: int, vocabulary: int, seed: int) -> Packed:
+    """Pieces of text (or of noise) and then the same pieces in another order: the cheapest lesson in copying."""
+    rng = np.random.default_rng(seed)
+    rows: list[list[int]] = []
+    for i in range(n_rows):
+        pieces: list[list[int]] = []
+        while sum(map(len, pieces)) < 60:
+            size = int(rng.integers(4, 28))
+            at = int(rng.integers(0, len(prose.tokens) - size))
+            noise = rng.integers(1, vocabulary, size)
+            pieces.append((noise if i % 4 == 0 else prose.tokens[at : at + size]).tolist())
+        again = [pieces[int(j)] for j in rng.permutation(len(pieces))]
+        rows.append([token for piece in pieces + again for token in piece][:192])
+    return Packed.of(rows, [0] * n_rows)
+
+
 @dataclass(frozen=True)
 class Batch:
     """``tokens`` int64 (rows, length), padded at the end; ``targets`` the same shape, -100 where no loss is taken.

@@ -31,7 +31,7 @@ from generator.train.sources import ENGLISH_PROSE, plain_sentences, read_rows, s
 
 logger = logging.getLogger(__name__)
 
-# Questions of each source, before the companies, which are all taken.
+# Questions of each source, before the companies, of which all are taken.
 _QUESTIONS = {
     "squad2": 5000,
     "covidqa": 500,
@@ -44,6 +44,8 @@ _QUESTIONS = {
     "prose_sentences": 800,
     "intents": 2000,
 }
+_DRAWS = 2  # how often the companies' questions come, each time among passages cut anew
+_PASSAGES = 3
 _WORDS = (40, 120)  # of a passage; the product's have at most 200, but a short one costs less to learn from
 _LEFT_OUT = 0.15  # how often the answer is taken away where a set has no questions without one
 _SHOWN_HEADINGS = 0.3  # how often a heading that was made into the question may be seen
@@ -85,7 +87,8 @@ def main(data: Path, companies: Path, folder: Path) -> None:
             rows = [row for is_held, row in found if is_held is held][: _QUESTIONS[source] if not held else 150]
             sides["validation" if held else "train"].extend(rows)
     for company in read_companies(companies):
-        sides[side_of(company)].extend(rows_of(company_page(company), rng))
+        for _ in range(1 if side_of(company) == "validation" else _DRAWS):
+            sides[side_of(company)].extend(rows_of(company_page(company), rng))
     for name, rows in sides.items():
         rng.shuffle(rows)
         with (folder / f"{name}.jsonl").open("w", encoding="utf-8") as out:
@@ -105,7 +108,7 @@ def company_page(company: Company) -> Page:
 
 
 def rows_of(page: Page, rng: random.Random) -> Iterator[dict[str, Any]]:
-    """A row for each question: its passage among others of the page, or two that look right, where none answers."""
+    """A row for each question: its passage among others of the page, or only such as look right, where none answers."""
     index = Bm25([w for text in (line.heading, line.text) for w in content_words(text)] for line in page.lines)
     has_unanswerable = page.source in ("squad2", "companies", "clapnq", "intents")
     for question, context, answers in page.asked:
@@ -124,7 +127,7 @@ def rows_of(page: Page, rng: random.Random) -> Iterator[dict[str, Any]]:
         passages: list[list[int]] = []
         taken: set[int] = set()
         for seed in seeds:
-            if seed not in taken and len(passages) < 2:
+            if seed not in taken and len(passages) < _PASSAGES:
                 passage = _cut(page_lines, page.lines, seed, taken, rng)
                 taken.update(passage)
                 passages.append(passage)

@@ -150,7 +150,7 @@ def dstc9_seeds(faqs: Iterable[dict[str, Any]], replies: Iterable[dict[str, Any]
     """FAQ answers copied; and human replies, without the closing question that no document supports."""
     for row in faqs:
         kept = tuple(sentences(row["answer"]))
-        entity = str(row["entity"]).title()
+        entity = faq_document(row)
         heading = row["question"] if _coin(row["question"]) else entity
         if kept:
             yield Seed("dstc9_faq", row["question"], Passage(entity, heading, kept), _enough(kept))
@@ -162,10 +162,15 @@ def dstc9_seeds(faqs: Iterable[dict[str, Any]], replies: Iterable[dict[str, Any]
             yield Seed("dstc9_replies", row["faq_question"], Passage(entity, entity, kept), _enough(kept), told[0])
 
 
+def faq_document(row: dict[str, Any]) -> str:
+    """The document that an entry of any FAQ set belongs to: the split is by document."""
+    return str(row["entity"]).title() if "entity" in row else row.get("doc") or str(row["id"]).rpartition("-")[0]
+
+
 def faq_seeds(rows: Iterable[dict[str, Any]], source: str, rng: random.Random) -> Iterator[Seed]:
     for row in rows:
         kept = tuple(plain_sentences(re.sub(r"^(Answer|A):\s*", "", row["answer"]), _PASSAGE_SENTENCES))
-        document = row.get("doc") or row["id"].rpartition("-")[0]
+        document = faq_document(row)
         question = row["question"].replace(" ?", "?").replace("(are) ", "")
         if not kept or content_words(kept[0]) == content_words(question):
             continue

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import pad_sequence
 from transformers import BertConfig, BertModel
 
+from retriever.bert import multiplies_bfloat16
 from retriever.embedder import bundled_model_path
 
 WEIGHTS_FILE = "reader.safetensors"
@@ -97,13 +98,15 @@ class ReaderModel(nn.Module):
         if gate:
             side = torch.arange(hidden.shape[1]) >= n_asked
             bias = bias + gate * (side[:, None] != side[None, :]).float()  # (pairs, 1, tokens, tokens)
-        for layer in self.upper:
-            hidden = layer(hidden, attention_mask=bias)
+        with _mixed_precision():
+            for layer in self.upper:
+                hidden = layer(hidden, attention_mask=bias)
+        hidden = hidden.float()
         return self._weigh(hidden[:, :n_asked], asked_mask, hidden[:, n_asked:], pairs)
 
     def _read_apart(self, texts: Sequence[Sequence[int]]) -> tuple[Tensor, Tensor]:
         """(texts, tokens, width), and which of the tokens are no padding."""
-        with torch.no_grad():
+        with torch.no_grad(), _mixed_precision():
             ids = pad_sequence([torch.tensor(text) for text in texts], batch_first=True)
             lengths = torch.tensor([len(text) for text in texts])
             mask = torch.arange(ids.shape[1])[None, :] < lengths[:, None]
@@ -111,7 +114,7 @@ class ReaderModel(nn.Module):
             hidden = self.embeddings(input_ids=ids)
             for layer in self.lower:
                 hidden = layer(hidden, attention_mask=padding)
-        return hidden, mask
+        return hidden.float(), mask
 
     def _weigh(self, asked: Tensor, asked_mask: Tensor, shown: Tensor, pairs: Sequence[ReadPair]) -> list[Tensor]:
         owners = pad_sequence([torch.tensor(pair.owners) for pair in pairs], batch_first=True, padding_value=-1)
@@ -127,6 +130,10 @@ class ReaderModel(nn.Module):
         rest = self.outer(nn.functional.gelu(self.inner(seen))).squeeze(-1)
         scores = self.scale * cosines + self.bias + rest
         return [row[: pair.sentences] for row, pair in zip(scores, pairs, strict=True)]
+
+
+def _mixed_precision() -> torch.autocast:
+    return torch.autocast("cpu", torch.bfloat16, enabled=multiplies_bfloat16())
 
 
 def load_reader(folder: Path | None) -> ReaderModel:

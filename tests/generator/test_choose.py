@@ -109,11 +109,27 @@ def test_batches_hold_no_more_than_their_tokens_and_every_example_once(data: Pat
     recipe = _recipe(data, tmp_path)
     seen: list[tuple[int, ...]] = []
     for batch in planned_batches(rows, Vocabulary.of(_tokenizer(data)), recipe):
-        assert len(batch.trees) * max(map(len, batch.trees)) <= recipe.batch_tokens
-        seen += [tuple(tree.tokens[: tree.branches[0][1]]) for tree in batch.trees]
+        trees = batch.trees
+        assert int((trees.branch < trees.ancestors.shape[1] - 1).sum(1).max()) * len(batch) <= recipe.batch_tokens
+        seen += [tuple(row[of == 0].tolist()) for row, of in zip(trees.tokens, trees.branch, strict=True)]
         if len(seen) >= len(rows):
             break
     assert sorted(seen) == sorted(tuple(rows[i].prompt) for i in range(len(rows)))
+
+
+def test_batches_made_by_other_processes_are_the_same(data: Path, tmp_path: Path) -> None:
+    rows, vocabulary = PackedChoices.load(data / "choices/grounded.npz"), Vocabulary.of(_tokenizer(data))
+    alone, beside = (planned_batches(rows, vocabulary, _recipe(data, tmp_path, workers=n)) for n in (0, 2))
+    for one, other, _ in zip(alone, beside, range(5), strict=False):
+        assert torch.equal(one.trees.tokens, other.trees.tokens)
+        assert torch.equal(one.right, other.right)
+
+
+def test_files_of_choices_are_seen_as_often_as_the_recipe_says(data: Path) -> None:
+    rows = PackedChoices.load(data / "choices/grounded.npz")
+    joined = PackedChoices.joined([rows, rows])
+    assert len(joined) == 2 * len(rows)
+    assert joined[len(rows) + 3] == rows[3] == joined[3]
 
 
 def test_loss_that_is_no_number_stops_the_run(data: Path, tmp_path: Path) -> None:

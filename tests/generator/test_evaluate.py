@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import pytest
 
 from generator.dataset import GroundedExample
 from generator.prompt import Evidence, MarkedSentence
-from generator.train.build import save_examples
-from generator.train.evaluate import Composed, as_example, evaluate, figures, shown_sentences, token_f1
+from generator.train.build import read_examples, save_examples
+from generator.train.evaluate import Composed, evaluate, figures, shown_sentences, token_f1
 
 _SHIPPED = Path(__file__).parents[2] / "generator" / "models" / "answerdesk-gpt2"
 _EVIDENCE = (Evidence("Red lamps cost five euros. They are small.", "Red"), Evidence("Blue lamps cost six euros."))
@@ -46,8 +45,7 @@ def test_shown_sentences_carry_their_marks_and_no_heading() -> None:
 def test_examples_survive_the_file_and_a_model_composes_from_what_is_shown(tmp_path: Path) -> None:
     examples = [_example(_BLUE), _example()]
     save_examples(tmp_path / "examples.jsonl", examples)
-    lines = (tmp_path / "examples.jsonl").read_text(encoding="utf-8").splitlines()
-    assert [as_example(json.loads(line)) for line in lines] == examples
+    assert read_examples(tmp_path / "examples.jsonl") == examples
     found = evaluate(_SHIPPED, tmp_path / "examples.jsonl")["all"]
     assert found["first sentence of [1]"].first == 0.0
     assert found["whole of [1]"].answerable == 1

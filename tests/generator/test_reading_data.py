@@ -33,12 +33,12 @@ def test_spans_and_answers_point_at_the_sentences() -> None:
         assert right == [LINES[8].text]
 
 
-def test_answer_stands_anywhere_in_its_passage_and_in_either_passage() -> None:
+def test_answer_stands_anywhere_in_its_passage_and_in_any_passage() -> None:
     rows = _rows("companies", (8,))
     places = {i for row in rows for passage in row["passages"] for i in passage["answers"]}
     sides = {n for row in rows for n, passage in enumerate(row["passages"]) if passage["answers"]}
     assert len(places) > 2
-    assert sides == {0, 1}
+    assert sides == {0, 1, 2}
 
 
 def test_passage_never_joins_two_documents() -> None:
@@ -51,7 +51,7 @@ def test_passage_never_joins_two_documents() -> None:
 def test_question_without_an_answer_keeps_what_looks_right() -> None:
     for row in _rows("companies", ()):
         assert not any(passage["answers"] for passage in row["passages"])
-        assert len(row["passages"]) == 2
+        assert len(row["passages"]) >= 2
 
 
 def test_answer_is_sometimes_taken_away_where_every_question_has_one() -> None:

@@ -14,13 +14,13 @@ from transformers import AutoTokenizer, GPT2LMHeadModel, PreTrainedTokenizerBase
 
 from domain.errors import ModelUnsuitable
 from generator.dataset import Passage, Seed, is_validation
-from generator.train.build import build_examples, make_copy_rows, pack_examples, pack_prose
+from generator.train.build import build_examples, pack_examples, pack_prose
 from generator.train.checkpoint import load_newest_checkpoint, save_checkpoint
 from generator.train.export import export
 from generator.train.finetune import finetune
 from generator.train.loop import RunMismatch, TrainingDiverged
 from generator.train.optimization import rate_at
-from generator.train.packed import make_batch, save_packed
+from generator.train.packed import make_batch, make_copy_rows, save_packed
 from generator.train.pretrain import fresh_model, pretrain
 from generator.train.recipe import ModelShape, Stage, TrainRecipe
 from generator.train.tokenizer import train_tokenizer

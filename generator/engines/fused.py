@@ -1,0 +1,165 @@
+"""GPT-2's decoding step in five kernels a layer, for CUDA.
+
+A step of one stream is bound by the time to start a kernel, a step of many streams by reading keys and values. So a
+layer is: norm and query-key-value product, attention, merging product, norm and widening product, narrowing product,
+each with what goes before and after folded into it. Attention reads the columns that a row has and no more, so one
+captured graph serves every length. Triton comes with torch's builds for CUDA.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+import triton
+from torch import Tensor
+
+from generator.engines import kernels
+from generator.engines.static_cache import Gpt2, StaticCache
+from generator.engines.weights import Affine
+
+_ACTIVATIONS = {"tanh": 1, "none": 2}
+_SPLIT_ROWS = 32  # from here on the batch goes in halves beside each other: one multiplies while the other one reads
+
+
+@dataclass(frozen=True, slots=True)
+class StepState:
+    """What a step reads and moves on, for all slots: see ``Decoder``."""
+
+    tokens: Tensor
+    columns: Tensor
+    strides: Tensor
+    emitted: Tensor  # (steps, slots)
+    count: Tensor  # (1,)
+
+
+class FusedStep:
+    """The step of ``Decoder`` for rows that begin at slot 0; needs CUDA, 16-bit weights and a head width of 2**n."""
+
+    def __init__(self, network: Gpt2, cache: StaticCache, state: StepState, slots: int) -> None:
+        self._network = network
+        self._cache = cache
+        self._state = state
+        shape = network.shape
+        wide = network.blocks[0].widen.weight.shape[0]
+
+        def room(width: int, dtype: torch.dtype = network.dtype) -> Tensor:
+            return torch.empty(slots, width, dtype=dtype, device=network.device)
+
+        self._x, self._y = room(shape.width), room(shape.width)
+        self._qkv, self._attended, self._wide = room(3 * shape.width), room(shape.width), room(wide)
+        blocks = max(triton.cdiv(shape.vocabulary, _block_n(rows, shape.vocabulary)) for rows in (1, slots))
+        self._best, self._places = room(blocks, torch.float32), room(blocks, torch.int32)
+        self._beside = torch.cuda.Stream(network.device) if network.device.type == "cuda" else None  # type: ignore[no-untyped-call]
+
+    def __call__(self, rows: int) -> None:
+        """One token for each of the first ``rows`` slots."""
+        if self._beside is None or rows < _SPLIT_ROWS:
+            self._run(0, rows)
+        else:
+            here, half = torch.cuda.current_stream(self._network.device), rows // 2
+            self._beside.wait_stream(here)
+            with torch.cuda.stream(self._beside):
+                self._run(half, rows)
+            self._run(0, half)
+            here.wait_stream(self._beside)
+        self._state.count.add_(1)
+
+    def _run(self, first: int, end: int) -> None:
+        network, state, shape = self._network, self._state, self._network.shape
+        used = slice(first, end)
+        columns, strides = state.columns[used], state.strides[used]
+        x, y, qkv, attended = self._x[used], self._y[used], self._qkv[used], self._attended[used]
+        wide, rows = self._wide[used], end - first
+        block = _block_k(shape.width)
+        kernels.embed[rows,](
+            state.tokens[used], columns, network.tokens, network.positions, x, shape.context, shape.width, block
+        )
+        for layer, weights in enumerate(network.blocks):
+            states = self._cache.states[layer, used]
+            self._product(x, weights.qkv, qkv, norm=weights.norm_1)
+            kernels.attend[rows, shape.heads](
+                qkv,
+                states,
+                columns,
+                strides,
+                attended,
+                shape.head_width**-0.5,
+                states.stride(0),
+                shape.heads,
+                shape.head_width,
+                64 if rows > 1 else 128,
+                num_warps=4 if rows > 1 else 8,
+                num_stages=3,
+            )
+            self._product(attended, weights.merge, y, rest=x)
+            self._product(y, weights.widen, wide, norm=weights.norm_2, activation=_ACTIVATIONS[shape.gelu])
+            self._product(wide, weights.narrow, x, rest=y)
+        n_blocks = self._product(x, Affine(network.head, network.head), self._best[used], norm=network.norm, pick=used)
+        kernels.pick[rows,](
+            self._best[used],
+            self._places[used],
+            n_blocks,
+            state.emitted[:, used],
+            state.count,
+            state.emitted.stride(0),
+            state.tokens[used],
+            columns,
+            strides,
+            1024,
+        )
+
+    def _product(
+        self,
+        x: Tensor,
+        by: Affine,
+        out: Tensor,
+        norm: Affine | None = None,
+        activation: int = 0,
+        rest: Tensor | None = None,
+        pick: slice | None = None,
+    ) -> int:
+        """Returns the number of blocks."""
+        rows, inner = x.shape
+        n = by.weight.shape[0]
+        block_m = 1 if rows == 1 else max(16, triton.next_power_of_2(rows))
+        block_n = _block_n(rows, n)
+        grid = triton.cdiv(n, block_n)
+        kernels.product[grid,](
+            x,
+            by.weight,
+            by.bias,
+            norm.weight if norm else by.bias,
+            norm.bias if norm else by.bias,
+            x if rest is None else rest,
+            out,
+            self._places if pick is None else self._places[pick],
+            rows,
+            n,
+            self._network.shape.epsilon,
+            inner,
+            norm is not None,
+            pick is None,
+            activation,
+            rest is not None,
+            pick is not None,
+            block_m,
+            block_n,
+            _block_k(inner) if rows == 1 else 128,
+            num_warps=4,
+            num_stages=3 if rows == 1 else 4,
+        )
+        return int(grid)
+
+
+def _block_k(inner: int) -> int:
+    return 256 if inner % 256 == 0 else 128
+
+
+def _block_n(rows: int, n: int) -> int:
+    """Few enough columns that all of the card's processors have some."""
+    if n > 8192:
+        return 16 if rows == 1 else 64
+    if rows == 1:
+        return 4 if n <= 1024 else 8
+    return 16 if n <= 2304 else 32

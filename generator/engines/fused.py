@@ -19,6 +19,10 @@ from generator.engines.static_cache import Gpt2, StaticCache
 from generator.engines.weights import Affine
 
 _ACTIVATIONS = {"tanh": 1, "none": 2}
+_SPLITS = 8  # of a single row's columns: its heads alone would leave most of the card idle
+_SAME = 16
+_ATTEND_BLOCK = 64  # columns
+_MANY = 8192  # outputs: the vocabulary
 _SPLIT_ROWS = 32  # from here on the batch goes in halves beside each other: one multiplies while the other one reads
 
 
@@ -48,6 +52,9 @@ class FusedStep:
 
         self._x, self._y = room(shape.width), room(shape.width)
         self._qkv, self._attended, self._wide = room(3 * shape.width), room(shape.width), room(wide)
+        self._parts = torch.empty(_SPLITS, shape.width, dtype=torch.float32, device=network.device)
+        self._peaks = torch.empty(_SPLITS, shape.heads, dtype=torch.float32, device=network.device)
+        self._masses = torch.empty_like(self._peaks)
         blocks = max(triton.cdiv(shape.vocabulary, _block_n(rows, shape.vocabulary)) for rows in (1, slots))
         self._best, self._places = room(blocks, torch.float32), room(blocks, torch.int32)
         self._beside = torch.cuda.Stream(network.device) if network.device.type == "cuda" else None  # type: ignore[no-untyped-call]
@@ -69,8 +76,8 @@ class FusedStep:
         network, state, shape = self._network, self._state, self._network.shape
         used = slice(first, end)
         columns, strides = state.columns[used], state.strides[used]
-        x, y, qkv, attended = self._x[used], self._y[used], self._qkv[used], self._attended[used]
-        wide, rows = self._wide[used], end - first
+        x, y, qkv, wide, rows = self._x[used], self._y[used], self._qkv[used], self._wide[used], end - first
+        splits, attended = (_SPLITS, self._parts) if rows == 1 else (1, self._attended[used])
         block = _block_k(shape.width)
         kernels.embed[rows,](
             state.tokens[used], columns, network.tokens, network.positions, x, shape.context, shape.width, block
@@ -78,19 +85,23 @@ class FusedStep:
         for layer, weights in enumerate(network.blocks):
             states = self._cache.states[layer, used]
             self._product(x, weights.qkv, qkv, norm=weights.norm_1)
-            kernels.attend[rows, shape.heads](
+            kernels.attend[rows, shape.heads, splits](
                 qkv,
                 states,
                 columns,
                 strides,
                 attended,
+                self._peaks,
+                self._masses,
                 shape.head_width**-0.5,
                 states.stride(0),
                 shape.heads,
                 shape.head_width,
-                64 if rows > 1 else 128,
-                num_warps=4 if rows > 1 else 8,
-                num_stages=3,
+                splits,
+                _ATTEND_BLOCK,
+                _SAME,
+                num_warps=4,
+                num_stages=4,
             )
             self._product(attended, weights.merge, y, rest=x)
             self._product(y, weights.widen, wide, norm=weights.norm_2, activation=_ACTIVATIONS[shape.gelu])
@@ -120,36 +131,59 @@ class FusedStep:
         pick: slice | None = None,
     ) -> int:
         """Returns the number of blocks."""
-        rows, inner = x.shape
-        n = by.weight.shape[0]
-        block_m = 1 if rows == 1 else max(16, triton.next_power_of_2(rows))
+        n, inner = by.weight.shape
+        rows = 1 if x is self._parts else len(x)
         block_n = _block_n(rows, n)
-        grid = triton.cdiv(n, block_n)
-        kernels.product[grid,](
-            x,
-            by.weight,
-            by.bias,
-            norm.weight if norm else by.bias,
-            norm.bias if norm else by.bias,
-            x if rest is None else rest,
-            out,
-            self._places if pick is None else self._places[pick],
-            rows,
-            n,
-            self._network.shape.epsilon,
-            inner,
-            norm is not None,
-            pick is None,
-            activation,
-            rest is not None,
-            pick is not None,
-            block_m,
-            block_n,
-            _block_k(inner) if rows == 1 else 128,
-            num_warps=4,
-            num_stages=3 if rows == 1 else 4,
-        )
-        return int(grid)
+        grid = int(triton.cdiv(n, block_n))
+        norms = (norm.weight, norm.bias) if norm else (by.bias, by.bias)
+        places = self._places if pick is None else self._places[pick]
+        flags = (norm is not None, pick is None, activation, rest is not None, pick is not None)
+        rest = x if rest is None else rest
+        epsilon = self._network.shape.epsilon
+        if rows == 1:
+            splits = _SPLITS if x is self._parts else 1
+            block_k = triton.next_power_of_2(inner)
+            kernels.product_of_one[grid,](
+                x,
+                by.weight,
+                by.bias,
+                *norms,
+                rest,
+                self._peaks,
+                self._masses,
+                out,
+                places,
+                n,
+                epsilon,
+                inner,
+                self._network.shape.head_width,
+                splits,
+                *flags,
+                block_n,
+                block_k,
+                num_warps=8 if block_k * block_n > 8192 else 4,
+            )
+        else:
+            kernels.product[grid,](
+                x,
+                by.weight,
+                by.bias,
+                *norms,
+                rest,
+                out,
+                places,
+                rows,
+                n,
+                epsilon,
+                inner,
+                *flags,
+                max(16, triton.next_power_of_2(rows)),
+                block_n,
+                _block_k(inner),
+                num_warps=4,
+                num_stages=3 if n > _MANY else 4,
+            )
+        return grid
 
 
 def _block_k(inner: int) -> int:
@@ -158,8 +192,8 @@ def _block_k(inner: int) -> int:
 
 def _block_n(rows: int, n: int) -> int:
     """Few enough columns that all of the card's processors have some."""
-    if n > 8192:
-        return 16 if rows == 1 else 64
+    if n > _MANY:
+        return 8 if rows == 1 else 64
     if rows == 1:
         return 4 if n <= 1024 else 8
     return 16 if n <= 2304 else 32

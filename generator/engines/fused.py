@@ -2,8 +2,9 @@
 
 A step of one stream is bound by the time to start a kernel, a step of many streams by reading keys and values. So a
 layer is: norm and query-key-value product, attention, merging product, norm and widening product, narrowing product,
-each with what goes before and after folded into it. Attention reads the columns that a row has and no more, so one
-captured graph serves every length. Triton comes with torch's builds for CUDA.
+each with what goes before and after folded into it; from sixteen rows on cuBLAS multiplies, and the norms are kernels
+of their own. Attention reads the columns that a row has and no more, so one captured graph serves every length. Triton
+comes with torch's builds for CUDA.
 """
 
 from __future__ import annotations
@@ -13,15 +14,17 @@ from dataclasses import dataclass
 import torch
 import triton
 from torch import Tensor
+from torch.nn import functional
 
 from generator.engines import kernels
 from generator.engines.static_cache import Gpt2, StaticCache
-from generator.engines.weights import Affine
+from generator.engines.weights import Affine, BlockWeights
 
 _ACTIVATIONS = {"tanh": 1, "none": 2}
 _SPLITS = 8  # of a single row's columns: its heads alone would leave most of the card idle
-_SAME = 16
-_ATTEND_BLOCK = 64  # columns
+_SAME = 16  # rows of a query: see ``kernels.attend``
+_ATTEND_BLOCK, _ATTEND_STAGES = 64, 4  # columns, and how many such blocks are on their way
+_MANY_ROWS = 16  # with cuBLAS 64 rows were 6 % faster on an H100; nothing between 17 and 63 was measured
 _MANY = 8192  # outputs: the vocabulary
 _SPLIT_ROWS = 32  # from here on the batch goes in halves beside each other: one multiplies while the other one reads
 
@@ -55,6 +58,7 @@ class FusedStep:
         self._parts = torch.empty(_SPLITS, shape.width, dtype=torch.float32, device=network.device)
         self._peaks = torch.empty(_SPLITS, shape.heads, dtype=torch.float32, device=network.device)
         self._masses = torch.empty_like(self._peaks)
+        self._offsets = _offsets(network)
         blocks = max(triton.cdiv(shape.vocabulary, _block_n(rows, shape.vocabulary)) for rows in (1, slots))
         self._best, self._places = room(blocks, torch.float32), room(blocks, torch.int32)
         self._beside = torch.cuda.Stream(network.device) if network.device.type == "cuda" else None  # type: ignore[no-untyped-call]
@@ -82,9 +86,14 @@ class FusedStep:
         kernels.embed[rows,](
             state.tokens[used], columns, network.tokens, network.positions, x, shape.context, shape.width, block
         )
+        is_many = rows >= _MANY_ROWS
         for layer, weights in enumerate(network.blocks):
             states = self._cache.states[layer, used]
-            self._product(x, weights.qkv, qkv, norm=weights.norm_1)
+            if is_many:
+                self._normalise(x, weights.norm_1, 2 * layer, y)
+                torch.addmm(weights.qkv.bias, y, weights.qkv.weight.t(), out=qkv)
+            else:
+                self._product(x, weights.qkv, qkv, norm=weights.norm_1)
             kernels.attend[rows, shape.heads, splits](
                 qkv,
                 states,
@@ -101,12 +110,20 @@ class FusedStep:
                 _ATTEND_BLOCK,
                 _SAME,
                 num_warps=4,
-                num_stages=4,
+                num_stages=_ATTEND_STAGES,
             )
-            self._product(attended, weights.merge, y, rest=x)
-            self._product(y, weights.widen, wide, norm=weights.norm_2, activation=_ACTIVATIONS[shape.gelu])
-            self._product(wide, weights.narrow, x, rest=y)
-        n_blocks = self._product(x, Affine(network.head, network.head), self._best[used], norm=network.norm, pick=used)
+            if is_many:
+                x.addmm_(attended, weights.merge.weight.t())
+                self._normalise(x, weights.norm_2, 2 * layer + 1, y)
+                x.addmm_(self._widened(y, weights), weights.narrow.weight.t())
+            else:
+                self._product(attended, weights.merge, y, rest=x)
+                self._product(y, weights.widen, wide, norm=weights.norm_2, activation=_ACTIVATIONS[shape.gelu])
+                self._product(wide, weights.narrow, x, rest=y)
+        head, norm = Affine(network.head, network.head), None if is_many else network.norm
+        if is_many:
+            self._normalise(x, network.norm, 2 * shape.layers, y)
+        n_blocks = self._product(y if is_many else x, head, self._best[used], norm=norm, pick=used)
         kernels.pick[rows,](
             self._best[used],
             self._places[used],
@@ -119,6 +136,17 @@ class FusedStep:
             strides,
             1024,
         )
+
+    def _normalise(self, x: Tensor, norm: Affine, place: int, out: Tensor) -> None:
+        width, epsilon = self._network.shape.width, self._network.shape.epsilon
+        block = triton.next_power_of_2(width)
+        kernels.normalise[len(x),](x, self._offsets[place], norm.weight, norm.bias, out, epsilon, width, block)
+
+    def _widened(self, y: Tensor, weights: BlockWeights) -> Tensor:
+        if self._network.shape.gelu == "tanh":  # cuBLAS does this one after its product
+            widened: Tensor = torch._addmm_activation(weights.widen.bias, y, weights.widen.weight.t(), use_gelu=True)
+            return widened
+        return functional.gelu(functional.linear(y, weights.widen.weight, weights.widen.bias))
 
     def _product(
         self,
@@ -184,6 +212,15 @@ class FusedStep:
                 num_stages=3 if n > _MANY else 4,
             )
         return grid
+
+
+def _offsets(network: Gpt2) -> Tensor:
+    """(2 * layers + 1, width) float32: the biases that the residual stream lacks before each norm.
+
+    cuBLAS adds a product to the stream in place, but no bias at once; a constant may as well be added where it is read.
+    """
+    biases = [affine.bias.float() for block in network.blocks for affine in (block.merge, block.narrow)]
+    return torch.stack([torch.zeros_like(biases[0]), *biases]).cumsum(0)
 
 
 def _block_k(inner: int) -> int:

@@ -20,6 +20,20 @@ def embed(tokens, columns, words, places, out, context, K: tl.constexpr, BLOCK: 
 
 
 @triton.jit
+def normalise(x, offset, gain, shift, out, epsilon, K: tl.constexpr, BLOCK_K: tl.constexpr):
+    """Layer norm of each row of ``x`` (rows, K) plus ``offset`` (K,) float32."""
+    row, k = tl.program_id(0), tl.arange(0, BLOCK_K)
+    is_k = k < K
+    values = tl.load(x + row * K + k, mask=is_k, other=0.0).to(tl.float32) + tl.load(offset + k, mask=is_k, other=0.0)
+    mean = tl.sum(values, 0) / K
+    centred = tl.where(is_k, values - mean, 0.0)
+    scale = 1.0 / tl.sqrt(tl.sum(centred * centred, 0) / K + epsilon)
+    values = centred * scale * tl.load(gain + k, mask=is_k, other=0.0).to(tl.float32)
+    values += tl.load(shift + k, mask=is_k, other=0.0).to(tl.float32)
+    tl.store(out + row * K + k, values.to(out.dtype.element_ty), mask=is_k)
+
+
+@triton.jit
 def product_of_one(
     x,  # (K,); with SPLITS the parts of an attention, (SPLITS, K) float32
     weight,  # (N, K)

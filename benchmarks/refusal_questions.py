@@ -1,7 +1,8 @@
 """Labelled questions to fit calibrated refusal on, asked with their documents and without.
 
-    python -m benchmarks.refusal_questions --companies --limit 25 runs/refusal/reading.jsonl
-    python -m generator.train.refusal --features read,read_next,margin,least_cover,search --answered 0.9 \\
+    python -m benchmarks.refusal_questions --companies --limit 40 runs/refusal/reading.jsonl
+    python -m generator.train.refusal --features read,read_next,margin,least_cover,search,declined \\
+        --answered 0.9 --without 0.33 \\
         generator/models/answerdesk-refusal-reading runs/refusal/reading.jsonl
 
 fits the calibration that goes with the reader, on companies that it never saw, a third of whose questions are near
@@ -34,8 +35,9 @@ from benchmarks._knowledge_base import ROOT, RememberingEmbedder, build_knowledg
 from benchmarks._retrieval_sets import Question, RetrievalSet, read_sets
 from domain.protocols import Embedder, SearchResult
 from domain.text import sentence_spans
+from generator.composition import Composition
 from generator.confidence import WordVectors, assess
-from generator.evidence import score_sentences
+from generator.evidence import choose_snippets, score_sentences
 from generator.refusal import SHIPPED_CALIBRATION, RefusalModel
 from generator.search_plan import PlannedSearch, plan_searches
 from generator.train.companies import read_companies
@@ -143,12 +145,20 @@ class _Examiner:
         for passages, is_there in asked_twice:
             shown = replace(result, passages=passages[: generator.passages])
             found = is_there and bool(question.gold) and question.is_found([h.passage.text for h in shown.passages])
-            yield {"document": question.group, "parts": [self._features(planned[0], shown)], "gold_found": found}
+            parts = [self._features(planned[0], shown)]
+            yield {"document": question.group, "parts": parts, "gold_found": found, "without": not is_there}
 
     def _features(self, planned: PlannedSearch, result: SearchResult) -> dict[str, float]:
         found = score_sentences(planned, result, self._embedder, self._services.usable_reader)
         asked = planned.as_searched(result)
-        return asdict(assess(asked, result.passages, found, self._words, self._refusal).features)
+        confidence = assess(asked, result.passages, found, self._words, self._refusal)
+        generator, model = self._services.settings.generator, self._services.language_model
+        snippets = choose_snippets(found.sentences, generator.evidence_words)
+        if model is not None and snippets:
+            limits = (generator.max_new_tokens, generator.max_sentences)
+            declined = Composition(model, planned.query, snippets, *limits).declined
+            confidence = confidence.with_model(declined, self._refusal)
+        return asdict(confidence.features)
 
 
 if __name__ == "__main__":

@@ -119,9 +119,13 @@ class Agent:
         planned = plan_searches(question, history, self._settings.max_question_chars)
         with turn.timed("retrieve"):
             results = self._search(planned, collection)
-            return [
+            climbs = [
                 self._ladder.prepare(one, result, turn.asked_in) for one, result in zip(planned, results, strict=True)
             ]
+        with turn.timed("generate"):
+            for climb in climbs:
+                self._ladder.weigh(climb)
+        return climbs
 
     def _search(self, planned: Sequence[PlannedSearch], collection: str | None) -> list[SearchResult]:
         """All from one generation: if another was promoted between two of the searches, they are done again."""

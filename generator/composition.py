@@ -25,14 +25,18 @@ class Weights:
     """How the two judgements are added up, in nats; ``docs/quality.md`` tells how they were chosen."""
 
     evidence: float = 1.0
-    model: float = 0.02
+    model: float = 0.15
 
 
 WEIGHTS = Weights()
 
 
 class Composition:
-    """One answer. ``declined`` is the model's log-odds, in nats, of declining against its best sentence."""
+    """One answer, chosen when it is made: one look of the model at the prompt.
+
+    ``declined`` is the model's log-odds, in nats, of declining against its best sentence; 0 where it was shown nothing.
+    No snippet fits the context: nothing is said.
+    """
 
     def __init__(
         self,
@@ -44,22 +48,20 @@ class Composition:
         weights: Weights = WEIGHTS,
     ) -> None:
         self._model = model
-        self._question = " ".join(question.split()[-_MAX_QUESTION_WORDS:])
-        self._snippets = snippets
         self._max_new_tokens = max_new_tokens
         self._max_sentences = max_sentences
         self._weights = weights
         self.declined = 0.0
+        question = " ".join(question.split()[-_MAX_QUESTION_WORDS:])
+        evidence = [snippet.shown() for snippet in snippets]
+        fitted = fit_evidence(question, evidence, model.count_tokens, model.context_tokens - max_new_tokens)
+        self._chosen = self._choose(render_prompt(question, fitted), snippets[: len(fitted)]) if fitted else None
 
     def sentences(self) -> Iterator[tuple[ScoredSentence, Snippet]]:
-        """The sentences to say, in the document's order, each with its snippet. No snippet fits the context: none."""
-        budget = self._model.context_tokens - self._max_new_tokens
-        evidence = [snippet.shown() for snippet in self._snippets]
-        fitted = fit_evidence(self._question, evidence, self._model.count_tokens, budget)
-        if not fitted:
+        """The sentences to say, in the document's order, each with its snippet."""
+        if self._chosen is None:
             return
-        mark = self._choose(render_prompt(self._question, fitted), self._snippets[: len(fitted)])
-        snippet = self._snippets[mark - 1]
+        mark, snippet = self._chosen
         said: list[MarkedSentence] = []
         for sentence in snippet.to_say[: self._max_sentences]:
             said.append(MarkedSentence(sentence.text, (mark,)))
@@ -67,8 +69,8 @@ class Composition:
                 return
             yield sentence, snippet
 
-    def _choose(self, prompt: str, snippets: Sequence[Snippet]) -> int:
-        """The mark, from 1, of the best snippet; whether to answer at all was settled before."""
+    def _choose(self, prompt: str, snippets: Sequence[Snippet]) -> tuple[int, Snippet]:
+        """The best snippet and its mark, from 1."""
         openings = [[_opening(s.text) for s in snippet.to_say] for snippet in snippets]
         likely = self._model.score(prompt, [*(one for own in openings for one in own), f" {REFUSAL}"])
         self.declined = likely[-1] - max(likely[:-1])
@@ -78,7 +80,8 @@ class Composition:
             nats = _log_sum(likely[at : at + len(own)])
             values.append(self._weights.model * nats + self._weights.evidence * snippet.log_odds)
             at += len(own)
-        return 1 + max(range(len(values)), key=values.__getitem__)
+        best = max(range(len(values)), key=values.__getitem__)
+        return 1 + best, snippets[best]
 
 
 def _opening(sentence: str) -> str:

@@ -1,13 +1,13 @@
 """How sure the agent may be, before a word is composed, that the passages hold an answer.
 
-It is asked before the model is: a small model that is shown good-looking but wrong evidence finds something to copy.
+The evidence says most of it; how much the GPT-2 has for declining, when it is shown that evidence, says the rest.
 """
 
 from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from difflib import SequenceMatcher
 from threading import Lock
 
@@ -30,6 +30,7 @@ _SYNONYM = 0.65  # and of two that may stand for one another
 _COVERED = 0.5
 _MAX_CACHED_WORDS = 20_000
 _TOP = 3
+_SUREST = 12.0  # nats
 _UNKNOWN_COVER = 0.5  # where words cannot be compared: what English questions without an answer have in the mean
 
 
@@ -49,6 +50,7 @@ class Features:
     question_cosine: float  # best FAQ question
     read: float  # the reader's log-odds of the sentence that it finds best, 0 without a reader
     read_next: float  # of the second best
+    declined: float = 0.0  # the GPT-2's log-odds of declining against its best sentence, 0 where it was not asked
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +58,12 @@ class Confidence:
     value: float
     features: Features
     uncovered: tuple[str, ...]  # words of the question that nothing in the passages stands for
+
+    def with_model(self, declined: float, refusal: RefusalModel) -> Confidence:
+        """The same after the GPT-2 was asked; see ``Features.declined``."""
+        bounded = max(-_SUREST, min(_SUREST, declined))
+        features = replace(self.features, declined=bounded)
+        return replace(self, value=refusal.probability(asdict(features)), features=features)
 
     def to_dict(self) -> dict[str, object]:
         return {"value": self.value, "uncovered": list(self.uncovered), **asdict(self.features)}

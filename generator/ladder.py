@@ -35,11 +35,12 @@ class Climb:
     result: SearchResult
     confidence: Confidence
     snippets: Sequence[Snippet]
+    refusal: RefusalModel
     answers_from: float  # the confidence from which it may answer
     in_english: bool = True  # the question and what was found for it
     path: AnswerPath = AnswerPath.REFUSAL
     notes: list[str] = field(default_factory=list)
-    declined: float | None = None
+    composition: Composition | None = None
 
     def receipt(self) -> dict[str, object]:
         return {
@@ -53,7 +54,7 @@ class Climb:
             "path": self.path.value,
             "in_english": self.in_english,
             "notes": self.notes,
-            "declined": self.declined,
+            "declined": self.composition.declined if self.composition else None,
         }
 
 
@@ -102,7 +103,18 @@ class Ladder:
         confidence = assess(planned.as_searched(result), result.passages, found, word_vectors, refusal)
         snippets = choose_snippets(found.sentences, self._settings.evidence_words)
         answers_from = _threshold(refusal, self._settings)
-        return Climb(planned.part, planned.query, result, confidence, snippets, answers_from, in_english)
+        return Climb(planned.part, planned.query, result, confidence, snippets, refusal, answers_from, in_english)
+
+    def weigh(self, state: Climb) -> None:
+        """Ask the GPT-2 which snippet it would say, and how much it has for declining; says nothing yet.
+
+        It knows English only, and is not asked where a FAQ entry answers.
+        """
+        is_asked = state.in_english and state.snippets and self._matching_entry(state) is None
+        if self._model is not None and is_asked:
+            limits = (self._settings.max_new_tokens, self._settings.max_sentences)
+            state.composition = Composition(self._model, state.condensed, state.snippets, *limits)
+            state.confidence = state.confidence.with_model(state.composition.declined, state.refusal)
 
     def climb(self, state: Climb, turn: Turn) -> Iterator[TurnEvent]:
         """Try the rungs in order; ``state.path`` tells afterwards which one spoke."""
@@ -137,19 +149,9 @@ class Ladder:
         return bool(state.snippets) and state.confidence.value >= state.answers_from
 
     def _generated(self, state: Climb, turn: Turn) -> Iterator[TurnEvent]:
-        if self._model is None or not state.in_english or not self._is_confident(state):
-            return  # the GPT-2 knows English only
-        limits = (self._settings.max_new_tokens, self._settings.max_sentences)
-        composition = Composition(self._model, state.condensed, state.snippets, *limits)
-        stream = composition.sentences()
-        while True:
-            with turn.timed("generate"):
-                chosen = next(stream, None)
-            if chosen is None:
-                break
-            sentence, snippet = chosen
-            yield from turn.emit(sentence.text, [sentence.hit], snippet.span)
-        state.declined = composition.declined
+        if state.composition is not None and self._is_confident(state):
+            for sentence, snippet in state.composition.sentences():
+                yield from turn.emit(sentence.text, [sentence.hit], snippet.span)
 
     def _extractive(self, state: Climb, turn: Turn) -> Iterator[TurnEvent]:
         if not self._is_confident(state):

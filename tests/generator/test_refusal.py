@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from domain.errors import ModelMissing
+from generator.confidence import Confidence, Features
 from generator.refusal import REFUSAL_FILE, SHIPPED_CALIBRATION, CurvePoint, RefusalModel
 
 MODEL = RefusalModel(
@@ -41,3 +42,14 @@ def test_unreadable_calibration_is_refused(content: str | None, tmp_path: Path) 
         (tmp_path / REFUSAL_FILE).write_text(content, encoding="utf-8")
     with pytest.raises(ModelMissing, match="calibration"):
         RefusalModel.load(tmp_path)
+
+
+def test_what_the_model_has_for_declining_lowers_the_confidence_within_bounds() -> None:
+    features = Features(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0)
+    before = Confidence(0.5, features, ("moon",))
+    refusal = RefusalModel(0.0, {"declined": -0.3})
+    surest = [before.with_model(declined, refusal) for declined in (-90.0, -3.0, 3.0, 90.0)]
+    assert [one.value for one in surest] == sorted((one.value for one in surest), reverse=True)
+    assert before.with_model(90.0, refusal) == before.with_model(12.0, refusal)
+    assert surest[0].uncovered == ("moon",)
+    assert before.with_model(9.0, RefusalModel(0.0, {})).value == 0.5

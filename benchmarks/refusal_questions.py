@@ -1,7 +1,7 @@
 """Labelled questions to fit calibrated refusal on, asked with their documents and without.
 
     python -m benchmarks.refusal_questions --companies --limit 40 runs/refusal/reading.jsonl
-    python -m generator.train.refusal --features read,read_next,margin,least_cover,search,declined \\
+    python -m generator.train.refusal --features read,read_next,margin,declined \\
         --answered 0.9 --without 0.33 \\
         generator/models/answerdesk-refusal-reading runs/refusal/reading.jsonl
 

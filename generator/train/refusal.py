@@ -5,8 +5,8 @@ whether a found passage holds the answer. Each question is there twice, with its
 without. Writes ``refusal.json`` into FOLDER and logs what it reached. With ``--keep`` the weights that are there keep
 their proportions, so that the order of the questions stays as it was: only a slope and a bias are fitted to their sum
 (Platt 1999), and the confidence to answer from moves along. With ``--answered 0.9`` it is set so that nine in ten of
-the questions that a found passage answers are answered. The calibration that goes with a reader has six features:
-``--features read,read_next,margin,least_cover,search,declined --without 0.33``.
+the questions that a found passage answers are answered. The calibration that goes with a reader has four features:
+``--features read,read_next,margin,declined --without 0.33``.
 """
 
 from __future__ import annotations

@@ -84,6 +84,9 @@ class Agent:
         climbs = self._prepare(question, history, collection, turn)
         found = interleave([climb.result.passages for climb in climbs])
         yield PassagesFound(tuple(hit.passage.passage_id for hit in found))
+        with turn.timed("generate"):
+            for climb in climbs:
+                self._ladder.weigh(climb)
         for climb in climbs:
             yield from self._ladder.climb(climb, turn)
         if turn.proven:
@@ -119,13 +122,9 @@ class Agent:
         planned = plan_searches(question, history, self._settings.max_question_chars)
         with turn.timed("retrieve"):
             results = self._search(planned, collection)
-            climbs = [
+            return [
                 self._ladder.prepare(one, result, turn.asked_in) for one, result in zip(planned, results, strict=True)
             ]
-        with turn.timed("generate"):
-            for climb in climbs:
-                self._ladder.weigh(climb)
-        return climbs
 
     def _search(self, planned: Sequence[PlannedSearch], collection: str | None) -> list[SearchResult]:
         """All from one generation: if another was promoted between two of the searches, they are done again."""

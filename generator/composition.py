@@ -25,7 +25,7 @@ class Weights:
     """How the two judgements are added up, in nats; ``docs/quality.md`` tells how they were chosen."""
 
     evidence: float = 1.0
-    model: float = 0.15
+    model: float = 0.1
 
 
 WEIGHTS = Weights()

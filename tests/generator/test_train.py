@@ -10,10 +10,12 @@ import numpy as np
 import pytest
 import torch
 from ctranslate2.converters import TransformersConverter
-from transformers import AutoTokenizer, GPT2LMHeadModel, PreTrainedTokenizerBase
+from transformers import AutoTokenizer, GPT2Config, GPT2LMHeadModel, PreTrainedTokenizerBase
 
 from domain.errors import ModelUnsuitable
 from generator.dataset import Passage, Seed, is_validation
+from generator.train import optimization
+from generator.train.adapters import FullWeights
 from generator.train.build import build_examples, pack_examples, pack_prose
 from generator.train.checkpoint import load_newest_checkpoint, save_checkpoint
 from generator.train.export import export
@@ -201,3 +203,16 @@ def test_shipped_checkpoint_is_small_and_fits_its_tokenizer() -> None:
     model = GPT2LMHeadModel.from_pretrained(str(folder))
     assert model.config.vocab_size == len(AutoTokenizer.from_pretrained(str(folder)))
     assert '"grounded": true' in (folder / "answerdesk.json").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(("native", "kinds"), [(True, ["Muon", "AdamW"]), (False, ["AdamW"])])
+def test_muon_is_left_out_where_its_16_bit_numbers_are_emulated(
+    native: bool, kinds: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(optimization, "multiplies_bfloat16", lambda _: native)
+    model = GPT2LMHeadModel(GPT2Config(vocab_size=64, n_positions=16, n_embd=16, n_layer=1, n_head=2))
+    recipe = TrainRecipe(data=Path("d"), run=Path("r"), steps=1, stages=(Stage(until=1, shares={"prose": 1.0}),))
+    optimizers = optimization.make_optimizers(FullWeights(model), recipe)
+    assert [type(one).__name__ for one in optimizers] == kinds
+    trained = [id(p) for one in optimizers for group in one.param_groups for p in group["params"]]
+    assert sorted(trained) == sorted(id(p) for p in model.parameters())

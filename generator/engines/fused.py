@@ -24,8 +24,9 @@ _ACTIVATIONS = {"tanh": 1, "none": 2}
 _SPLITS = 8  # of a single row's columns: its heads alone would leave most of the card idle
 _SAME = 16  # rows of a query: see ``kernels.attend``
 _ATTEND_BLOCK, _ATTEND_STAGES = 64, 4  # columns, and how many such blocks are on their way
+_PICK_BLOCK = 1024  # blocks of the vocabulary that are compared at once
 _MANY_ROWS = 16  # with cuBLAS 64 rows were 6 % faster on an H100; nothing between 17 and 63 was measured
-_MANY = 8192  # outputs: the vocabulary
+_MANY_OUTPUTS = 8192  # a vocabulary has more
 _SPLIT_ROWS = 32  # from here on the batch goes in halves beside each other: one multiplies while the other one reads
 
 
@@ -61,7 +62,8 @@ class FusedStep:
         self._offsets = _offsets(network)
         blocks = max(triton.cdiv(shape.vocabulary, _block_n(rows, shape.vocabulary)) for rows in (1, slots))
         self._best, self._places = room(blocks, torch.float32), room(blocks, torch.int32)
-        self._beside = torch.cuda.Stream(network.device) if network.device.type == "cuda" else None  # type: ignore[no-untyped-call]
+        on_cuda = network.device.type == "cuda"
+        self._beside = torch.cuda.Stream(network.device) if on_cuda else None  # type: ignore[no-untyped-call]  # torch's
 
     def __call__(self, rows: int) -> None:
         """One token for each of the first ``rows`` slots."""
@@ -77,65 +79,71 @@ class FusedStep:
         self._state.count.add_(1)
 
     def _run(self, first: int, end: int) -> None:
-        network, state, shape = self._network, self._state, self._network.shape
-        used = slice(first, end)
-        columns, strides = state.columns[used], state.strides[used]
-        x, y, qkv, wide, rows = self._x[used], self._y[used], self._qkv[used], self._wide[used], end - first
+        used, rows = slice(first, end), end - first
+        network, state, x = self._network, self._state, self._x[used]
+        width, context = network.shape.width, network.shape.context
+        tokens, columns = state.tokens[used], state.columns[used]
+        kernels.embed[rows,](tokens, columns, network.tokens, network.positions, x, context, width, _block_k(width))
+        for layer in range(network.shape.layers):
+            if rows < _MANY_ROWS:
+                self._layer(layer, used)
+            else:
+                self._layer_of_many(layer, used)
+        n_blocks = self._logits(used)
+        best, places, emitted = self._best[used], self._places[used], state.emitted[:, used]
+        slots, strides = state.emitted.stride(0), state.strides[used]
+        kernels.pick[rows,](best, places, n_blocks, emitted, state.count, slots, tokens, columns, strides, _PICK_BLOCK)
+
+    def _layer(self, layer: int, used: slice) -> None:
+        weights, x, y, wide = self._network.blocks[layer], self._x[used], self._y[used], self._wide[used]
+        self._product(x, weights.qkv, self._qkv[used], norm=weights.norm_1)
+        self._product(self._attend(layer, used), weights.merge, y, rest=x)
+        activation = _ACTIVATIONS[self._network.shape.gelu]
+        self._product(y, weights.widen, wide, norm=weights.norm_2, activation=activation)
+        self._product(wide, weights.narrow, x, rest=y)
+
+    def _layer_of_many(self, layer: int, used: slice) -> None:
+        """The same with cuBLAS. ``x`` lacks the biases of the products that were added to it; see ``_offsets``."""
+        weights, x, y = self._network.blocks[layer], self._x[used], self._y[used]
+        self._normalise(x, weights.norm_1, 2 * layer, y)
+        torch.addmm(weights.qkv.bias, y, weights.qkv.weight.t(), out=self._qkv[used])
+        x.addmm_(self._attend(layer, used), weights.merge.weight.t())
+        self._normalise(x, weights.norm_2, 2 * layer + 1, y)
+        x.addmm_(self._widened(y, weights), weights.narrow.weight.t())
+
+    def _logits(self, used: slice) -> int:
+        """The greatest logit of each block of the vocabulary, for ``kernels.pick``; returns the number of blocks."""
+        network, x, y = self._network, self._x[used], self._y[used]
+        head = Affine(network.head, network.head)  # it has no bias, and none is read
+        if len(x) < _MANY_ROWS:
+            return self._product(x, head, self._best[used], norm=network.norm, pick=used)
+        self._normalise(x, network.norm, 2 * network.shape.layers, y)
+        return self._product(y, head, self._best[used], pick=used)
+
+    def _attend(self, layer: int, used: slice) -> Tensor:
+        """(rows, width), or for a single row the parts that the merging product joins."""
+        shape, rows = self._network.shape, used.stop - used.start
         splits, attended = (_SPLITS, self._parts) if rows == 1 else (1, self._attended[used])
-        block = _block_k(shape.width)
-        kernels.embed[rows,](
-            state.tokens[used], columns, network.tokens, network.positions, x, shape.context, shape.width, block
+        states = self._cache.states[layer, used]
+        kernels.attend[rows, shape.heads, splits](
+            self._qkv[used],
+            states,
+            self._state.columns[used],
+            self._state.strides[used],
+            attended,
+            self._peaks,
+            self._masses,
+            shape.head_width**-0.5,
+            states.stride(0),
+            shape.heads,
+            shape.head_width,
+            splits,
+            _ATTEND_BLOCK,
+            _SAME,
+            num_warps=4,
+            num_stages=_ATTEND_STAGES,
         )
-        is_many = rows >= _MANY_ROWS
-        for layer, weights in enumerate(network.blocks):
-            states = self._cache.states[layer, used]
-            if is_many:
-                self._normalise(x, weights.norm_1, 2 * layer, y)
-                torch.addmm(weights.qkv.bias, y, weights.qkv.weight.t(), out=qkv)
-            else:
-                self._product(x, weights.qkv, qkv, norm=weights.norm_1)
-            kernels.attend[rows, shape.heads, splits](
-                qkv,
-                states,
-                columns,
-                strides,
-                attended,
-                self._peaks,
-                self._masses,
-                shape.head_width**-0.5,
-                states.stride(0),
-                shape.heads,
-                shape.head_width,
-                splits,
-                _ATTEND_BLOCK,
-                _SAME,
-                num_warps=4,
-                num_stages=_ATTEND_STAGES,
-            )
-            if is_many:
-                x.addmm_(attended, weights.merge.weight.t())
-                self._normalise(x, weights.norm_2, 2 * layer + 1, y)
-                x.addmm_(self._widened(y, weights), weights.narrow.weight.t())
-            else:
-                self._product(attended, weights.merge, y, rest=x)
-                self._product(y, weights.widen, wide, norm=weights.norm_2, activation=_ACTIVATIONS[shape.gelu])
-                self._product(wide, weights.narrow, x, rest=y)
-        head, norm = Affine(network.head, network.head), None if is_many else network.norm
-        if is_many:
-            self._normalise(x, network.norm, 2 * shape.layers, y)
-        n_blocks = self._product(y if is_many else x, head, self._best[used], norm=norm, pick=used)
-        kernels.pick[rows,](
-            self._best[used],
-            self._places[used],
-            n_blocks,
-            state.emitted[:, used],
-            state.count,
-            state.emitted.stride(0),
-            state.tokens[used],
-            columns,
-            strides,
-            1024,
-        )
+        return attended
 
     def _normalise(self, x: Tensor, norm: Affine, place: int, out: Tensor) -> None:
         width, epsilon = self._network.shape.width, self._network.shape.epsilon
@@ -209,7 +217,7 @@ class FusedStep:
                 block_n,
                 _block_k(inner),
                 num_warps=4,
-                num_stages=3 if n > _MANY else 4,
+                num_stages=3 if n > _MANY_OUTPUTS else 4,
             )
         return grid
 
@@ -229,7 +237,7 @@ def _block_k(inner: int) -> int:
 
 def _block_n(rows: int, n: int) -> int:
     """Few enough columns that all of the card's processors have some."""
-    if n > _MANY:
+    if n > _MANY_OUTPUTS:
         return 8 if rows == 1 else 64
     if rows == 1:
         return 4 if n <= 1024 else 8

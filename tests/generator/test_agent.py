@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import math
 import random
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -189,6 +190,20 @@ def test_without_a_grounded_model_answers_are_quoted_and_the_model_is_not_asked(
     assert _answer(agent.answer("what does a return label cost")).path is AnswerPath.EXTRACTIVE
     assert model.prompts == []
     assert _answer(_over(None).answer("what does a return label cost")).path is AnswerPath.EXTRACTIVE
+
+
+@pytest.mark.parametrize(("declining", "status"), [(0.0, AnswerStatus.REFUSED), (-9.0, AnswerStatus.ANSWERED)])
+def test_what_the_model_has_for_declining_counts_where_the_calibration_weighs_it(
+    declining: float, status: AnswerStatus
+) -> None:
+    model = ScriptedLanguageModel(
+        [], scores={"You can return a lamp within 45 days": -4.0, "[0]": declining}, unlikely=-1e5
+    )
+    weighs = RefusalModel(0.0, {"declined": -1.0})
+    agent = Agent(WordSearcher(), HashEmbedder(2048), weighs, model, GeneratorSettings(refuse_below=0.5))
+    answer = _answer(agent.answer("can i return a lamp"))
+    assert answer.status is status
+    assert answer.confidence == pytest.approx(1 / (1 + math.exp(declining + 4.0)))
 
 
 def test_low_confidence_refuses_whatever_the_model_likes() -> None:

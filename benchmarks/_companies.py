@@ -6,10 +6,12 @@ import csv
 import io
 import re
 from collections import defaultdict
+from collections.abc import Iterator
+from itertools import groupby
 
 from domain.chat import ChatMessage
 from generator.evaluation import GoldenQuery, GoldEvidence
-from generator.train.companies import Company
+from generator.train.companies import Company, CompanySentence
 
 
 def collection_of(company: Company) -> str:
@@ -18,18 +20,19 @@ def collection_of(company: Company) -> str:
 
 def company_files(company: Company) -> dict[str, str]:
     """A Markdown file for each document; sections whose heading asks something are entries of a FAQ file."""
-    sections: dict[tuple[str, str], list[str]] = defaultdict(list)
+    sections: dict[tuple[str, str], list[CompanySentence]] = defaultdict(list)
     for sentence in company.sentences:
-        sections[sentence.document, sentence.heading].append(sentence.text)
+        sections[sentence.document, sentence.heading].append(sentence)
     pages: dict[str, list[str]] = defaultdict(list)
     entries: list[tuple[str, str]] = []
     for (document, heading), told in sections.items():
         if heading.endswith("?"):
-            entries.append((heading, " ".join(told)))
+            entries.append((heading, " ".join(sentence.text for sentence in told)))
             continue
         page = pages[_file_name(document)]
         page.extend([] if page else [f"# {document}"])
-        page.extend([f"## {heading}", " ".join(told)] if heading else [" ".join(told)])
+        page.extend([f"## {heading}"] if heading else [])
+        page.extend(_blocks(told))
     files = {name: "\n\n".join(page) + "\n" for name, page in pages.items()}
     return files | ({"faq.csv": _faq(entries)} if entries else {})
 
@@ -56,6 +59,16 @@ def company_queries(company: Company) -> list[GoldenQuery]:
             )
         )
     return queries
+
+
+def _blocks(told: list[CompanySentence]) -> Iterator[str]:
+    """Paragraphs, and tables as Markdown writes them."""
+    for columns, some in groupby(told, key=lambda sentence: sentence.columns):
+        if columns:
+            rows = [columns, ["---"] * len(columns), *(sentence.cells for sentence in some)]
+            yield "\n".join(f"| {' | '.join(row)} |" for row in rows)
+        else:
+            yield " ".join(sentence.text for sentence in some)
 
 
 def _file_name(document: str) -> str:

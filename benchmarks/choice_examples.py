@@ -29,17 +29,17 @@ from benchmarks._doc2dial import COLLECTION, file_name, read_documents, read_tur
 from benchmarks._knowledge_base import ROOT, RememberingEmbedder, build_collections, open_product
 from domain.protocols import Embedder
 from generator.augmentation import vary_question
-from generator.dataset import GroundedExample, is_held_out, is_validation
+from generator.dataset import GroundedExample, is_held_out
 from generator.evaluation import GoldenQuery
 from generator.evidence import ScoredSentence, Snippet, choose_snippets, score_sentences
 from generator.search_plan import plan_searches
 from generator.train.build import save_examples
 from generator.train.companies import read_companies
 from generator.train.company_examples import right_answer, rightly_said
-from generator.train.reading import side_of
+from generator.train.reading import is_measuring_document, side_of
 
 _SEED = 23
-_MAX_CHARS = 4000
+MAX_CHARS = 4000
 _SHOWN = 4  # times, of a training question; once as found, then with noise
 _NOISE = 0.6  # nats; it makes the best sentence as often right as on companies that the reader never saw
 _WORDS = (90, 150)  # of evidence; the runtime setting is 150
@@ -70,7 +70,7 @@ def main() -> None:
     options = parser.parse_args()
     options.folder.mkdir(parents=True, exist_ok=True)
     settings = load_settings()
-    queries, collections = _questions(options.data, options.limit)
+    queries, collections = training_questions(options.data, options.limit)
     data_dir = build_collections(collections, options.folder, settings)
     rng = random.Random(_SEED)
     sides: dict[bool, list[GroundedExample]] = {True: [], False: []}
@@ -89,7 +89,9 @@ def main() -> None:
         print(name, dict(Counter(example.source for example in examples)), "refusals", refusals)
 
 
-def _questions(data: Path, limit: int) -> tuple[list[tuple[str, GoldenQuery, bool]], dict[str, Mapping[str, str]]]:
+def training_questions(
+    data: Path, limit: int
+) -> tuple[list[tuple[str, GoldenQuery, bool]], dict[str, Mapping[str, str]]]:
     """(source, question, whether it may be trained on), and the files of each collection."""
     rng = random.Random(_SEED)
     asked: list[tuple[str, GoldenQuery, bool]] = []
@@ -102,7 +104,7 @@ def _questions(data: Path, limit: int) -> tuple[list[tuple[str, GoldenQuery, boo
     pages = {file_name(doc_id): text for doc_id, text in read_documents(data).items() if not is_held_out(doc_id)}
     collections[COLLECTION] = pages
     asked += [
-        ("doc2dial", turn.query, not is_validation(turn.document))
+        ("doc2dial", turn.query, not is_measuring_document(turn.document))
         for turn in sample(read_turns(data, "fit"), 20 * limit)
     ]
     return asked, collections
@@ -110,12 +112,12 @@ def _questions(data: Path, limit: int) -> tuple[list[tuple[str, GoldenQuery, boo
 
 def _ask(services: Services, embedder: Embedder, source: str, query: GoldenQuery, is_training: bool) -> Asked | None:
     """None for a message that needs several searches: it has no evidence of its own."""
-    planned = plan_searches(query.question, query.history, _MAX_CHARS)
+    planned = plan_searches(query.question, query.history, MAX_CHARS)
     if len(planned) != 1:
         return None
     result = planned[0].run(services.retriever, services.settings.generator.passages, query.collection)
     found = score_sentences(planned[0], result, embedder, services.usable_reader).sentences
-    return Asked(source, query, is_training, planned[0].query, found) if found else None
+    return Asked(source, query, is_training, planned[0].as_shown, found) if found else None
 
 
 def _examples(asked: Asked, rng: random.Random) -> Iterator[GroundedExample]:

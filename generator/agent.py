@@ -92,7 +92,7 @@ class Agent:
         if turn.proven:
             for climb in climbs:
                 if climb.path is AnswerPath.REFUSAL and not _repeats_another(climb, turn):
-                    yield from turn.say(not_found(climb.question, turn.language))
+                    yield from turn.say(not_found(climb.planned.part, turn.language))
         else:
             knows = any(climb.result.passages for climb in climbs)
             yield from turn.say(Courtesy.REFUSAL if knows else Courtesy.NO_KNOWLEDGE)

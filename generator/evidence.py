@@ -174,11 +174,14 @@ def judge(
 
 def read_candidates(planned: PlannedSearch, result: SearchResult, reader: Reader) -> NDArray[np.float32]:
     """(n_sentences,) the reader's log-odds of each candidate."""
-    shown = [
+    return np.concatenate(reader.read(planned.as_searched(result), planned.before, passages_to_read(result)))
+
+
+def passages_to_read(result: SearchResult) -> list[PassageToRead]:
+    return [
         PassageToRead(heading_of(hit), hit.passage.text, tuple(span for _, span in _sentences(hit.passage)))
         for hit in result.passages
     ]
-    return np.concatenate(reader.read(planned.as_searched(result), planned.before, shown))
 
 
 def candidate_cosines(result: SearchResult, found: Sequence[Candidate], embedder: Embedder) -> NDArray[np.float32]:

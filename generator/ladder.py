@@ -30,8 +30,7 @@ _CLEARLY_BEST = 0.03  # cosine by which a FAQ question must beat the next one
 class Climb:
     """How one question went: what the receipt says about it. ``path`` is REFUSAL until a rung has spoken."""
 
-    question: str
-    condensed: str
+    planned: PlannedSearch
     result: SearchResult
     confidence: Confidence
     snippets: Sequence[Snippet]
@@ -44,8 +43,8 @@ class Climb:
 
     def receipt(self) -> dict[str, object]:
         return {
-            "question": self.question,
-            "condensed": self.condensed,
+            "question": self.planned.part,
+            "condensed": self.planned.query,
             "passages": [
                 {"passage_id": h.passage.passage_id, "score": round(h.score, 4)} for h in self.result.passages
             ],
@@ -103,7 +102,7 @@ class Ladder:
         confidence = assess(planned.as_searched(result), result.passages, found, word_vectors, refusal)
         snippets = choose_snippets(found.sentences, self._settings.evidence_words)
         answers_from = _threshold(refusal, self._settings)
-        return Climb(planned.part, planned.query, result, confidence, snippets, refusal, answers_from, in_english)
+        return Climb(planned, result, confidence, snippets, refusal, answers_from, in_english)
 
     def weigh(self, state: Climb) -> None:
         """Ask the GPT-2 which snippet it would say, and how much it has for declining; says nothing yet.
@@ -113,7 +112,7 @@ class Ladder:
         is_asked = state.in_english and state.snippets and self._matching_entry(state) is None
         if self._model is not None and is_asked:
             limits = (self._settings.max_new_tokens, self._settings.max_sentences)
-            state.composition = Composition(self._model, state.condensed, state.snippets, *limits)
+            state.composition = Composition(self._model, state.planned.as_shown, state.snippets, *limits)
             state.confidence = state.confidence.with_model(state.composition.declined, state.refusal)
 
     def climb(self, state: Climb, turn: Turn) -> Iterator[TurnEvent]:

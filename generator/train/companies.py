@@ -6,12 +6,15 @@ A file is a company: ``# name``, documents under ``##``, sections under ``###``,
     ## Roaming guide
     ### Using your phone abroad
     1. Your plan works in every country of zone 1 exactly as it does at home.
+    | Zone | Countries | A minute |
+    2. | 2 | Turkey, Morocco | €0.29 |
     Q: do i pay extra when i only check my mail in norway | 1
     Q: is there a cheaper pass for a whole month | -
     Q: does it work in norway >> 1 >> and in turkey | -
 
 After the bar stand the sentences that answer, or ``-`` for none. Of ``first question >> sentences of the reply >>
-follow-up`` the follow-up is asked.
+follow-up`` the follow-up is asked. A table is a line of column names and a numbered line for each row; a row reads as
+ingestion writes it, ``Zone: 2; Countries: Turkey, Morocco; A minute: €0.29.``
 """
 
 from __future__ import annotations
@@ -27,13 +30,18 @@ from domain.errors import InvalidInput
 _SENTENCE = re.compile(r"(?P<number>\d+)\. (?P<text>.+)")
 _QUESTION = re.compile(r"Q: (?P<asked>.+) \| (?P<answers>-|[\d ]+)")
 _TURNS = " >> "
+_BORDER = "|"
 
 
 @dataclass(frozen=True, slots=True)
 class CompanySentence:
+    """``columns`` and ``cells`` are set for the row of a table."""
+
     document: str
     heading: str
     text: str
+    columns: tuple[str, ...] = ()
+    cells: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +76,7 @@ def read_companies(folder: Path) -> Iterator[Company]:
 
 def _parse(lines: Iterable[str]) -> Company:
     name = document = heading = ""
+    columns: tuple[str, ...] = ()
     told: list[CompanySentence] = []
     asked: list[CompanyQuestion] = []
     for line in filter(None, map(str.strip, lines)):
@@ -75,18 +84,34 @@ def _parse(lines: Iterable[str]) -> Company:
         if mark == "#":
             name = rest
         elif mark == "##":
-            document, heading = rest, ""
+            document, heading, columns = rest, "", ()
         elif mark == "###":
-            heading = rest
+            heading, columns = rest, ()
+        elif mark == _BORDER:
+            columns = _cells(line)
         elif found := _SENTENCE.fullmatch(line):
             if int(found["number"]) != len(told) + 1:
                 raise ValueError(f"sentence {found['number']} stands where {len(told) + 1} should")
-            told.append(CompanySentence(document, heading, found["text"]))
+            told.append(_sentence(document, heading, columns, found["text"]))
         elif found := _QUESTION.fullmatch(line):
             asked.append(_question(found["asked"], found["answers"], told))
         else:
             raise ValueError(f"not understood: {line[:60]}")
     return Company(name, tuple(told), tuple(asked))
+
+
+def _sentence(document: str, heading: str, columns: tuple[str, ...], text: str) -> CompanySentence:
+    if not text.startswith(_BORDER):
+        return CompanySentence(document, heading, text)
+    cells = _cells(text)
+    if len(cells) != len(columns):
+        raise ValueError(f"a row of {len(cells)} cells below {len(columns)} columns: {text[:60]}")
+    row = "; ".join(f"{column}: {cell}" for column, cell in zip(columns, cells, strict=True) if cell)
+    return CompanySentence(document, heading, f"{row}.", columns, cells)
+
+
+def _cells(line: str) -> tuple[str, ...]:
+    return tuple(cell.strip() for cell in line.strip().strip(_BORDER).split(_BORDER))
 
 
 def _question(asked: str, answers: str, told: list[CompanySentence]) -> CompanyQuestion:

@@ -35,7 +35,7 @@ logger = logging.getLogger(__name__)
 _QUESTIONS = {
     "squad2": 5000,
     "covidqa": 500,
-    "doc2dial": 1500,
+    "doc2dial": 6000,
     "clapnq": 300,
     "dstc9": 1500,
     "medquad": 1000,
@@ -44,7 +44,8 @@ _QUESTIONS = {
     "prose_sentences": 800,
     "intents": 2000,
 }
-_DRAWS = 2  # how often the companies' questions come, each time among passages cut anew
+_MEASURING = 8  # of so many companies, and of documents of Doc2Dial, one
+_DRAWS_OF = {"companies": 4, "doc2dial": 4}  # how often their questions come, each time among passages cut anew
 _PASSAGES = 3
 _WORDS = (40, 120)  # of a passage; the product's have at most 200, but a short one costs less to learn from
 _LEFT_OUT = 0.15  # how often the answer is taken away where a set has no questions without one
@@ -60,6 +61,7 @@ class Line:
     page: str
     heading: str
     text: str
+    is_row: bool = False  # of a table
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,16 +83,21 @@ def main(data: Path, companies: Path, folder: Path) -> None:
     for page in _pages(data, rng):
         by_source[page.source].append(page)
     for source, pages in by_source.items():
-        found = [(is_validation(page.name), row) for page in pages for row in rows_of(page, rng)]
+        held_out = is_measuring_document if source == "doc2dial" else is_validation
+        found = [
+            (held_out(page.name), row)
+            for page in pages
+            for _ in range(_DRAWS_OF.get(source, 1))
+            for row in rows_of(page, rng)
+        ]
         rng.shuffle(found)
         for held in (False, True):
             rows = [row for is_held, row in found if is_held is held][: _QUESTIONS[source] if not held else 150]
             sides["validation" if held else "train"].extend(rows)
     for company in read_companies(companies):
-        for _ in range(1 if side_of(company) == "validation" else _DRAWS):
+        for _ in range(1 if side_of(company) == "validation" else _DRAWS_OF["companies"]):
             sides[side_of(company)].extend(rows_of(company_page(company), rng))
     for name, rows in sides.items():
-        rng.shuffle(rows)
         with (folder / f"{name}.jsonl").open("w", encoding="utf-8") as out:
             out.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
         logger.info("%s %s", name, dict(Counter(row["source"] for row in rows)))
@@ -98,11 +105,16 @@ def main(data: Path, companies: Path, folder: Path) -> None:
 
 def side_of(company: Company) -> str:
     """One company in eight only ever measures."""
-    return "validation" if is_validation(company.name, parts=8) else "train"
+    return "validation" if is_validation(company.name, _MEASURING) else "train"
+
+
+def is_measuring_document(doc_id: str) -> bool:
+    """One of eight documents of Doc2Dial that are not held out is not learnt from either: weights are fitted on it."""
+    return is_validation(doc_id, _MEASURING)
 
 
 def company_page(company: Company) -> Page:
-    lines = tuple(Line(s.document, s.heading, s.text) for s in company.sentences)
+    lines = tuple(Line(s.document, s.heading, s.text, bool(s.columns)) for s in company.sentences)
     asked = tuple((q.question, carried(q.history), tuple(n - 1 for n in q.answers)) for q in company.questions)
     return Page("companies", company.name, lines, asked)
 
@@ -171,10 +183,16 @@ def _rendered(lines: Sequence[Line], right: Sequence[bool], hide_headings: bool)
             text += f"{line.heading}\n\n"
         before = line.heading
         spans.append([len(text), len(text) + len(line.text)])
-        text += line.text + (" " if n + 1 < len(lines) and lines[n + 1].heading == line.heading else "\n\n")
+        text += line.text + (_between(line, lines[n + 1]) if n + 1 < len(lines) else "")
         if right[n]:
             answers.append(n)
     return {"lead": lead, "text": text.rstrip(), "sentences": spans, "answers": answers}
+
+
+def _between(line: Line, following: Line) -> str:
+    if line.heading != following.heading or line.is_row != following.is_row:
+        return "\n\n"
+    return "\n" if line.is_row else " "
 
 
 def _pages(data: Path, rng: random.Random) -> Iterator[Page]:

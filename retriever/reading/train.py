@@ -2,8 +2,8 @@
 
 Reads what ``generator.train.reading`` writes. All sentences of a question's passages, and the choice that none answers,
 share one softmax (shared normalisation, Clark and Gardner 2018, https://arxiv.org/abs/1710.10723), so scores mean the
-same in every passage; each sentence is judged by itself besides, so that neighbours can answer together. A checkpoint
-is written every few minutes, and a run that was killed goes on from the last one.
+same in every passage; each sentence is judged by itself besides, so that neighbours can answer together. It runs on a
+GPU where there is one. A checkpoint is written every few minutes, and a run that was killed goes on from the last one.
 """
 
 from __future__ import annotations
@@ -19,6 +19,9 @@ import tomllib
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
@@ -27,16 +30,27 @@ from pydantic import BaseModel, ConfigDict
 from safetensors.torch import save_file
 from torch import Tensor
 from torch.nn import functional
+from torch.nn.utils.rnn import pad_sequence
+from torch.utils.data import DataLoader, Dataset
 from torch.utils.tensorboard import SummaryWriter
 
 from domain.text import Span
 from retriever.embedder import bundled_model_path, use_one_core
-from retriever.reading.network import WEIGHTS_FILE, ReaderModel, ReadPair, load_reader
+from retriever.reading.network import (
+    LOWER_LAYERS,
+    WEIGHTS_FILE,
+    PaddedPairs,
+    ReaderModel,
+    ReadPair,
+    grouped,
+    load_reader,
+)
 from retriever.reading.text import ReaderTokenizer
 
 logger = logging.getLogger(__name__)
 _STATE_FILE = "state.pt"
 _LOG_EVERY = 20
+_LEAST = -1e4  # log-odds of what is only padding
 
 
 class ReaderRecipe(BaseModel):
@@ -47,9 +61,12 @@ class ReaderRecipe(BaseModel):
     data: Path
     folder: Path
     start: Path | None = None  # a folder with trained weights to go on from
+    lower_layers: int = LOWER_LAYERS  # that stay as they are
+    dropout: float = 0.0
     repeat: dict[str, int] = {}  # source -> how often its questions are seen in an epoch
     keep: dict[str, int] = {}  # source -> at most so many of its questions in an epoch
     epochs: int = 1
+    minutes: float | None = None  # the rate falls by the clock as well, and the run ends when the time is up
     batch: int = 12  # questions
     rate: float = 1.2e-4  # of MiniLM's upper layers
     head_rate: float = 1e-3
@@ -57,7 +74,9 @@ class ReaderRecipe(BaseModel):
     closed: float = -3.0  # nats; the gate at the first step, none from the share ``opening`` of the steps on
     opening: float = 0.2
     each_weight: float = 1.0  # of judging each sentence by itself
-    threads: int = 0
+    side_by_side: int = 8  # pairs in one step; a GPU takes all of a batch
+    threads: int = 0  # of the CPU
+    workers: int = 0  # processes that make batches beside the training; a GPU waits for them
     seed: int = 1
     checkpoint_seconds: int = 240
 
@@ -83,13 +102,52 @@ class Asked:
         return any(bool(gold.any()) for gold in self.gold)
 
 
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Questions with all their sentences. ``groups``: pairs, and of each of their sentences where its score goes,
+    (sentences,) flat in ``gold``, which is (questions, sentences of the longest); -1 is padding."""
+
+    groups: tuple[tuple[PaddedPairs, Tensor], ...]
+    gold: Tensor
+    n_tokens: int
+
+    def __len__(self) -> int:
+        return len(self.gold)
+
+    @classmethod
+    def of(cls, asked: Sequence[Asked], side_by_side: int = 8) -> Batch:
+        gold = pad_sequence([torch.cat(one.gold) for one in asked], batch_first=True, padding_value=-1.0)
+        pairs, begins = [], []
+        for row, one in enumerate(asked):
+            sizes = [pair.sentences for pair in one.pairs]
+            begins += [row * gold.shape[1] + at for at in accumulate(sizes[:-1], initial=0)]
+            pairs += one.pairs
+        groups = []
+        for places, group in grouped(pairs, side_by_side):
+            goes = [torch.arange(begins[i], begins[i] + pairs[i].sentences) for i in places]
+            groups.append((group, torch.cat(goes)))
+        return cls(tuple(groups), gold, sum(len(pair.question) + len(pair.passage) for pair in pairs))
+
+
+def batch_scores(model: ReaderModel, batch: Batch, gate: float = 0.0) -> Tensor:
+    """(questions, sentences of the longest) log-odds; where padding is, they are as good as none."""
+    scores = torch.full((batch.gold.numel(),), _LEAST, device=model.device)
+    for pairs, goes in batch.groups:
+        found = model.read(pairs, gate)
+        counts = torch.tensor(pairs.sentences)
+        is_own = torch.arange(found.shape[1])[None, :] < counts[:, None]
+        scores = scores.index_put((goes.to(model.device),), found[is_own.to(model.device)])
+    return scores.view(batch.gold.shape)
+
+
 def loss_of(scores: Tensor, gold: Tensor, each_weight: float) -> Tensor:
-    """Of one question. ``scores`` and ``gold``: (sentences of all its passages,)."""
-    everything = torch.cat([scores, scores.new_zeros(1)])  # the last is that none answers
-    right = torch.cat([gold > 0, torch.tensor([not bool(gold.any())])])
-    together = torch.logsumexp(everything, 0) - torch.logsumexp(everything[right], 0)
-    each = functional.binary_cross_entropy_with_logits(scores, gold)
-    return together + each_weight * each
+    """(questions,) in nats. ``scores`` and ``gold``: (questions, sentences of all its passages), -1 for padding."""
+    is_right = gold > 0
+    everything = torch.cat([scores, scores.new_zeros(len(scores), 1)], 1)  # the last is that none answers
+    chosen = everything.masked_fill(~torch.cat([is_right, ~is_right.any(1, keepdim=True)], 1), _LEAST)
+    together = torch.logsumexp(everything, 1) - torch.logsumexp(chosen, 1)
+    each = functional.binary_cross_entropy_with_logits(scores, gold.clamp(min=0.0), reduction="none")
+    return together + each_weight * each.sum(1) / (gold >= 0).sum(1)
 
 
 def main(recipe_path: Path) -> None:
@@ -97,12 +155,14 @@ def main(recipe_path: Path) -> None:
     torch.manual_seed(recipe.seed)
     recipe.folder.mkdir(parents=True, exist_ok=True)
     (recipe.folder / "recipe.json").write_text(recipe.model_dump_json(indent=1), encoding="utf-8")
-    model = load_reader(recipe.start)
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    model = load_reader(recipe.start, recipe.lower_layers, recipe.dropout).to(device)
     tokenizer = ReaderTokenizer(bundled_model_path() / "tokenizer.json")
     rows = _epoch_rows(recipe)
     validation = [Asked(row, tokenizer) for row in _read(recipe.data / "validation.jsonl")]
+    random.Random(0).shuffle(validation)  # noqa: S311  # a part of it tells of the whole
     _train(recipe, model, tokenizer, rows, validation)
-    save_file({n: w.contiguous() for n, w in model.trained().items()}, recipe.folder / WEIGHTS_FILE)
+    save_file({n: w.cpu().contiguous() for n, w in model.trained().items()}, recipe.folder / WEIGHTS_FILE)
     figures = evaluate(model, validation)
     (recipe.folder / "figures.json").write_text(json.dumps(figures, indent=1), encoding="utf-8")
     logger.info("%s", json.dumps(figures))
@@ -117,67 +177,82 @@ def _train(
 ) -> None:
     head = [p for n, p in model.named_parameters() if p.requires_grad and not n.startswith("upper")]
     groups = [
-        {"params": [p for n, p in model.named_parameters() if n.startswith("upper")], "lr": recipe.rate},
-        {"params": head, "lr": recipe.head_rate},
+        {"params": [p for n, p in model.named_parameters() if n.startswith("upper")], "most": recipe.rate},
+        {"params": head, "most": recipe.head_rate},
     ]
     optimizer = torch.optim.AdamW(groups, weight_decay=0.01, betas=(0.9, 0.98))
     n_steps = len(rows) // recipe.batch
-    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: _rate(step, n_steps, recipe.warm_up))
-    first = _resume(recipe.folder, model, optimizer, schedule)
-    pool = ThreadPoolExecutor(recipe.threads or os.cpu_count() or 1, initializer=use_one_core)
+    first, before = _resume(recipe.folder, model, optimizer)
+    cores = 1 if model.device.type == "cuda" else recipe.threads or os.cpu_count() or 1
+    pool = ThreadPoolExecutor(cores, initializer=use_one_core)
     writer = SummaryWriter(str(recipe.folder / "curve"))
     logger.info("%d steps of %d questions, from step %d", n_steps, recipe.batch, first)
     model.train()
     saved, began, tokens, losses = time.monotonic(), time.monotonic(), 0, []
-    for step in range(first, n_steps):
-        batch = [Asked(row, tokenizer) for row in rows[step * recipe.batch : (step + 1) * recipe.batch]]
-        gate = recipe.closed * max(0.0, 1.0 - step / (recipe.opening * n_steps))
-        loss = _backward(model, batch, recipe.each_weight, gate, pool)
-        if not math.isfinite(loss):
-            raise FloatingPointError(f"The loss is {loss} at step {step}; the last checkpoint is kept.")
-        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+    left = _Questions(rows[first * recipe.batch : n_steps * recipe.batch], tokenizer)
+    batches = DataLoader(
+        left, recipe.batch, collate_fn=partial(_shares, cores, recipe.side_by_side), num_workers=recipe.workers
+    )
+    for step, batch in enumerate(batches, start=first):
+        seconds = before + time.monotonic() - began
+        way = max(step / n_steps, seconds / 60 / recipe.minutes if recipe.minutes else 0.0)
+        if way >= 1.0:
+            break
+        for group in optimizer.param_groups:
+            group["lr"] = group["most"] * min(1.0, (step + 1) / (recipe.warm_up * n_steps)) * max(0.02, 1.0 - way)
+        gate = recipe.closed * max(0.0, 1.0 - way / recipe.opening)
+        losses.append(_backward(model, batch, recipe.each_weight, gate, pool))
+        norm = torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        if not math.isfinite(float(norm)):
+            raise FloatingPointError(f"The gradient is {norm} at step {step}; the last checkpoint is kept.")
         optimizer.step()
-        schedule.step()
-        losses.append(loss)
-        tokens += sum(len(pair.question) + len(pair.passage) for one in batch for pair in one.pairs)
+        tokens += sum(share.n_tokens for share in batch)
         if (step + 1) % _LOG_EVERY == 0:
-            mean = sum(losses[-_LOG_EVERY:]) / _LOG_EVERY
+            mean = float(torch.stack(losses[-_LOG_EVERY:]).mean())
             writer.add_scalar("loss", mean, step + 1)
             speed = tokens / (time.monotonic() - began)
             logger.info("step %d of %d: loss %.3f, %d tokens/s", step + 1, n_steps, mean, speed)
         if time.monotonic() - saved > recipe.checkpoint_seconds:
-            _save(recipe.folder, step + 1, model, optimizer, schedule)
+            _save(recipe.folder, step + 1, seconds, model, optimizer)
             logger.info("checkpoint at step %d: %s", step + 1, json.dumps(evaluate(model, validation[:400])))
             saved = time.monotonic()
     writer.close()
 
 
+class _Questions(Dataset[Asked]):
+    def __init__(self, rows: Sequence[Mapping[str, Any]], tokenizer: ReaderTokenizer) -> None:
+        self._rows = rows
+        self._tokenizer = tokenizer
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def __getitem__(self, at: int) -> Asked:
+        return Asked(self._rows[at], self._tokenizer)
+
+
+def _shares(cores: int, side_by_side: int, asked: Sequence[Asked]) -> list[Batch]:
+    """A batch for each core."""
+    return [Batch.of(some, side_by_side) for some in filter(None, (asked[i::cores] for i in range(cores)))]
+
+
 def _backward(
-    model: ReaderModel, batch: Sequence[Asked], each_weight: float, gate: float, pool: ThreadPoolExecutor
-) -> float:
+    model: ReaderModel, shares: Sequence[Batch], each_weight: float, gate: float, pool: ThreadPoolExecutor
+) -> Tensor:
     """Sets the gradients and returns the loss. A core for each share of the batch: half as fast again as sharing each
     step of the arithmetic."""
     trained = [weight for weight in model.parameters() if weight.requires_grad]
+    questions = sum(map(len, shares))
 
-    def share(some: Sequence[Asked]) -> tuple[float, Sequence[Tensor]]:
-        loss = batch_loss(model, some, each_weight, gate) * (len(some) / len(batch))
-        return float(loss.detach()), torch.autograd.grad(loss, trained)
+    def share_of(batch: Batch) -> tuple[Tensor, Sequence[Tensor]]:
+        each = loss_of(batch_scores(model, batch, gate), batch.gold.to(model.device), each_weight)
+        loss = each.sum() / questions
+        return loss.detach(), torch.autograd.grad(loss, trained)
 
-    cores = pool._max_workers
-    found = list(pool.map(share, filter(None, (batch[i::cores] for i in range(cores)))))
+    found = list(pool.map(share_of, shares))
     for weight, *parts in zip(trained, *(gradients for _, gradients in found), strict=True):
-        weight.grad = torch.stack(parts).sum(0)
-    return sum(loss for loss, _ in found)
-
-
-def batch_loss(model: ReaderModel, batch: Sequence[Asked], each_weight: float, gate: float = 0.0) -> Tensor:
-    scores = model([pair for one in batch for pair in one.pairs], gate)
-    at, losses = 0, []
-    for one in batch:
-        own = torch.cat(scores[at : at + len(one.pairs)])
-        at += len(one.pairs)
-        losses.append(loss_of(own, torch.cat(one.gold), each_weight))
-    return torch.stack(losses).mean()
+        weight.grad = sum(parts[1:], start=parts[0])
+    return torch.stack([loss for loss, _ in found]).sum()
 
 
 @torch.inference_mode()
@@ -190,15 +265,12 @@ def evaluate(model: ReaderModel, asked: Sequence[Asked], batch: int = 16) -> dic
     odds: dict[tuple[str, bool], list[float]] = defaultdict(list)
     for start in range(0, len(asked), batch):
         some = asked[start : start + batch]
-        scores = model([pair for one in some for pair in one.pairs])
-        at = 0
-        for one in some:
-            own = torch.cat(scores[at : at + len(one.pairs)])
-            at += len(one.pairs)
+        made = Batch.of(some)
+        for one, own, gold in zip(some, batch_scores(model, made).cpu(), made.gold, strict=True):
             for name in (one.source, "all"):
                 odds[name, one.is_answerable].append(float(torch.logsumexp(own, 0)))
                 if one.is_answerable:
-                    right[name].append(bool(torch.cat(one.gold)[own.argmax()] > 0))
+                    right[name].append(bool(gold[own.argmax()] > 0))
     model.train(was_training)
     return {
         name: {
@@ -236,26 +308,21 @@ def _read(path: Path) -> list[Mapping[str, Any]]:
         return [json.loads(line) for line in lines]
 
 
-def _rate(step: int, n_steps: int, warm_up: float) -> float:
-    begun = (step + 1) / max(1.0, warm_up * n_steps)
-    return min(1.0, begun) * max(0.02, 1.0 - step / n_steps)
-
-
-def _save(folder: Path, step: int, model: ReaderModel, optimizer: Any, schedule: Any) -> None:
+def _save(folder: Path, step: int, seconds: float, model: ReaderModel, optimizer: Any) -> None:
     """First beside the last checkpoint, then in its place: a kill leaves one or the other."""
-    state = {"step": step, "model": model.trained(), "optimizer": optimizer.state_dict(), "rate": schedule.state_dict()}
+    state = {"step": step, "seconds": seconds, "model": model.trained(), "optimizer": optimizer.state_dict()}
     torch.save(state, folder / f"{_STATE_FILE}.part")
     (folder / f"{_STATE_FILE}.part").replace(folder / _STATE_FILE)
 
 
-def _resume(folder: Path, model: ReaderModel, optimizer: Any, schedule: Any) -> int:
+def _resume(folder: Path, model: ReaderModel, optimizer: Any) -> tuple[int, float]:
+    """Steps and seconds already done."""
     if not (folder / _STATE_FILE).exists():
-        return 0
+        return 0, 0.0
     state = torch.load(folder / _STATE_FILE, weights_only=True)
     model.load_state_dict(state["model"], strict=False)
     optimizer.load_state_dict(state["optimizer"])
-    schedule.load_state_dict(state["rate"])
-    return int(state["step"])
+    return int(state["step"]), float(state["seconds"])
 
 
 if __name__ == "__main__":

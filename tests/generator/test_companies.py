@@ -46,12 +46,40 @@ def test_company_is_read_with_its_documents_questions_and_follow_ups(tmp_path: P
     ]
 
 
+FARES = """# Northway Ferries
+## Fares
+### Price list
+1. Children pay half.
+| Zone | Islands | Return |
+2. | A | Skerry, Holm | £9.40 |
+3. | B | Farholm |  |
+4. Bicycles are free.
+### Dogs
+5. Dogs travel free.
+Q: return to holm | 2
+"""
+
+
+def test_row_of_a_table_names_its_columns(tmp_path: Path) -> None:
+    (tmp_path / "ferry.txt").write_text(FARES, encoding="utf-8")
+    (company,) = read_companies(tmp_path)
+    assert [sentence.text for sentence in company.sentences] == [
+        "Children pay half.",
+        "Zone: A; Islands: Skerry, Holm; Return: £9.40.",
+        "Zone: B; Islands: Farholm.",
+        "Bicycles are free.",
+        "Dogs travel free.",
+    ]
+    assert [len(sentence.columns) for sentence in company.sentences] == [0, 3, 3, 0, 0]
+
+
 @pytest.mark.parametrize(
     ("broken", "complaint"),
     [
         (FERRY.replace("2. On", "4. On"), "sentence 4 stands where 2 should"),
         (FERRY.replace("| 2", "| 9"), "no such sentence: 9"),
         (FERRY.replace("Q: can", "can"), "not understood: can my dog"),
+        (FARES.replace("| B | Farholm |  |", "| B | Farholm |"), "a row of 2 cells below 3 columns"),
     ],
 )
 def test_mistake_in_a_file_is_named(tmp_path: Path, broken: str, complaint: str) -> None:

@@ -7,9 +7,11 @@ from typing import Any
 import pytest
 import torch
 
+from retriever.embedder import bundled_model_path
 from retriever.reading import train
 from retriever.reading.network import WEIGHTS_FILE, load_reader
-from retriever.reading.train import ReaderRecipe, loss_of
+from retriever.reading.text import ReaderTokenizer
+from retriever.reading.train import Asked, Batch, ReaderRecipe, batch_scores, loss_of
 
 
 def _row(question: str, answers: list[int]) -> dict[str, Any]:
@@ -36,10 +38,32 @@ def _write(recipe: ReaderRecipe, path: Path) -> Path:
 
 
 def test_loss_is_small_for_the_right_choice_and_great_for_a_wrong_one() -> None:
-    gold, none = torch.tensor([0.0, 1.0]), torch.tensor([0.0, 0.0])
+    gold = torch.tensor([[0.0, 1.0], [0.0, 0.0]])  # of the second question none answers
     sure, silent = torch.tensor([-8.0, 8.0]), torch.tensor([-8.0, -8.0])
-    assert float(loss_of(sure, gold, 1.0)) < 0.01 < float(loss_of(silent, gold, 1.0))
-    assert float(loss_of(silent, none, 1.0)) < 0.01 < float(loss_of(sure, none, 1.0))
+    assert bool((loss_of(torch.stack([sure, silent]), gold, 1.0) < 0.01).all())
+    assert bool((loss_of(torch.stack([silent, sure]), gold, 1.0) > 0.01).all())
+
+
+def test_padding_changes_nothing_of_the_loss() -> None:
+    scores, gold = torch.tensor([[0.5, -2.0]]), torch.tensor([[1.0, 0.0]])
+    longer = torch.cat([scores, torch.full((1, 3), -1e4)], 1), torch.cat([gold, torch.full((1, 3), -1.0)], 1)
+    torch.testing.assert_close(loss_of(*longer, 0.7), loss_of(scores, gold, 0.7))
+
+
+def test_scores_of_a_batch_go_to_their_questions() -> None:
+    model = load_reader(None).eval()
+    tokenizer = ReaderTokenizer(bundled_model_path() / "tokenizer.json")
+    long = _row("what is free", [1])
+    long["passages"] = [*long["passages"], {**long["passages"][0], "lead": "Other", "answers": []}]
+    asked = [Asked(row, tokenizer) for row in (ROWS[0], long)]
+    batch = Batch.of(asked)
+    with torch.inference_mode():
+        scores = batch_scores(model, batch)
+        alone = [torch.cat(model(one.pairs)) for one in asked]
+    assert batch.gold.tolist() == [[1.0, 0.0, -1.0, -1.0], [0.0, 1.0, 0.0, 0.0]]
+    for row, own in zip(scores, alone, strict=True):
+        torch.testing.assert_close(row[: len(own)], own, atol=2e-2, rtol=2e-2)
+    assert float(scores[0, 2:].max()) < -1e3
 
 
 def test_training_learns_and_writes_weights_and_figures(recipe: ReaderRecipe, tmp_path: Path) -> None:

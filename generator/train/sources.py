@@ -18,9 +18,8 @@ import zstandard
 
 from domain.chat import ChatMessage, Role
 from domain.text import Span, sentence_spans, sentences
-from generator.condense import carried
+from generator.condense import condense
 from generator.dataset import Passage, Seed, content_words, is_held_out
-from generator.prompt import in_conversation
 from generator.train.asking import ask_about, keyword_question, sentence_question
 
 ENGLISH_PROSE = (
@@ -107,7 +106,7 @@ def clapnq_seeds(rows: Iterable[dict[str, Any]]) -> Iterator[Seed]:
 
 
 def doc2dial_seeds(documents: dict[str, str], rows: Iterable[dict[str, Any]], held_out: bool = False) -> Iterator[Seed]:
-    """Turns as the agent would show them: each behind what was said before it.
+    """Turns as the agent would search for them: a follow-up together with what it follows (``generator.condense``).
 
     A turn whose question shares no word with its answer is left out: "yes" has no evidence even so. ``held_out`` gives
     the documents kept from all fitting instead of the others; for measuring only.
@@ -118,7 +117,7 @@ def doc2dial_seeds(documents: dict[str, str], rows: Iterable[dict[str, Any]], he
         if spans is None or not row["answer_starts"]:
             continue
         text = documents[row["doc_id"]]
-        asked = in_conversation(row["question"], carried([_message(turn) for turn in row.get("history", ())]))
+        asked = condense(row["question"], [_message(turn) for turn in row.get("history", ())])
         hits = _sentences_under(spans, row["answer_starts"], row["answer_spans"])
         told = " ".join(spans[i].of(text) for i in hits)
         if len(asked.split()) < 4 or not 4 <= len(told.split()) <= 70 or not content_words(asked) & content_words(told):

@@ -104,10 +104,11 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Questions with all their sentences. ``groups``: pairs, and of each of their sentences where its score goes,
-    (sentences,) flat in ``gold``, which is (questions, sentences of the longest); -1 is padding."""
+    """Questions with all their sentences. ``groups``: pairs, and for each of their sentences where its score stands in
+    what the model gives, and where it goes in ``gold``, both (sentences,) and flat. ``gold`` is (questions, sentences
+    of the longest); -1 is padding."""
 
-    groups: tuple[tuple[PaddedPairs, Tensor], ...]
+    groups: tuple[tuple[PaddedPairs, Tensor, Tensor], ...]
     gold: Tensor
     n_tokens: int
 
@@ -124,19 +125,19 @@ class Batch:
             pairs += one.pairs
         groups = []
         for places, group in grouped(pairs, side_by_side):
+            longest = max(group.sentences)
+            stands = [torch.arange(n * longest, n * longest + size) for n, size in enumerate(group.sentences)]
             goes = [torch.arange(begins[i], begins[i] + pairs[i].sentences) for i in places]
-            groups.append((group, torch.cat(goes)))
+            groups.append((group, torch.cat(stands), torch.cat(goes)))
         return cls(tuple(groups), gold, sum(len(pair.question) + len(pair.passage) for pair in pairs))
 
 
 def batch_scores(model: ReaderModel, batch: Batch, gate: float = 0.0) -> Tensor:
     """(questions, sentences of the longest) log-odds; where padding is, they are as good as none."""
     scores = torch.full((batch.gold.numel(),), _LEAST, device=model.device)
-    for pairs, goes in batch.groups:
-        found = model.read(pairs, gate)
-        counts = torch.tensor(pairs.sentences)
-        is_own = torch.arange(found.shape[1])[None, :] < counts[:, None]
-        scores = scores.index_put((goes.to(model.device),), found[is_own.to(model.device)])
+    for pairs, stands, goes in batch.groups:
+        found = model.read(pairs, gate).flatten()[stands.to(model.device)]
+        scores = scores.index_put((goes.to(model.device),), found)
     return scores.view(batch.gold.shape)
 
 

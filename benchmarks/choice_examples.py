@@ -117,7 +117,7 @@ def _ask(services: Services, embedder: Embedder, source: str, query: GoldenQuery
         return None
     result = planned[0].run(services.retriever, services.settings.generator.passages, query.collection)
     found = score_sentences(planned[0], result, embedder, services.usable_reader).sentences
-    return Asked(source, query, is_training, planned[0].as_shown, found) if found else None
+    return Asked(source, query, is_training, planned[0].query, found) if found else None
 
 
 def _examples(asked: Asked, rng: random.Random) -> Iterator[GroundedExample]:

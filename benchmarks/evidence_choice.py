@@ -4,8 +4,8 @@
 
 Every question is searched for by the product; then several ways to judge the sentences that were found are compared on
 the same passages. Sets: the visible golden questions, two companies of near misses, the companies of
-`examples/companies` that the reader never saw, and Doc2Dial's turns on documents that are not held out, on which the
-reader was trained (`benchmarks.answer_quality` asks about the others).
+`examples/companies` that the reader never saw, those of them with tables apart, and Doc2Dial's turns on the documents
+that it was not trained on and that are not held out either (`benchmarks.answer_quality` asks about those).
 
 - right: of the answerable questions, those whose best sentence is gold, or holds or is held by the gold text
 - F1: token F1 of the best snippet with the gold text, nothing refused
@@ -52,7 +52,7 @@ from generator.evidence import (
 from generator.metrics import quote_is_right, token_f1
 from generator.search_plan import PlannedSearch, plan_searches
 from generator.train.companies import read_companies
-from generator.train.reading import side_of
+from generator.train.reading import is_measuring_document, side_of
 
 _WORDS = 150
 _ANSWERED = 0.9
@@ -88,11 +88,13 @@ def question_sets(data: Path, limit: int) -> Iterator[QuestionSet]:
     pages = {folder.name: {p.name: p for p in sorted(folder.iterdir())} for folder in near.iterdir() if folder.is_dir()}
     yield QuestionSet("near misses", pages, load_queries(near / "queries.jsonl"))
     unseen = [one for one in read_companies(ROOT / "examples/companies") if side_of(one) == "validation"]
-    asked = [query for one in unseen for query in company_queries(one)]
-    files = {collection_of(one): company_files(one) for one in unseen}
-    yield QuestionSet("companies", files, random.Random(_SEED).sample(asked, min(int(1.4 * limit), len(asked))))
+    for name, has_tables in (("companies", False), ("with tables", True)):
+        some = [one for one in unseen if any(sentence.columns for sentence in one.sentences) is has_tables]
+        asked = [query for one in some for query in company_queries(one)]
+        files = {collection_of(one): company_files(one) for one in some}
+        yield QuestionSet(name, files, random.Random(_SEED).sample(asked, min(int(1.4 * limit), len(asked))))
     documents = {file_name(doc_id): text for doc_id, text in read_documents(data).items()}
-    turns = sample(read_turns(data, "fit"), limit)
+    turns = sample([turn for turn in read_turns(data, "fit") if is_measuring_document(turn.document)], limit)
     yield QuestionSet("doc2dial", {COLLECTION: documents}, [turn.query for turn in turns])
 
 
@@ -151,8 +153,8 @@ WAYS: Mapping[str, Scores] = {
     "cosine alone": ranked_by(lambda one: list(map(float, 10.0 * one.cosines - 5.0))),
     "words and vectors": lambda one: judge(one.planned, one.found, one.cosines).sentences,
     "reader alone": ranked_by(lambda one: list(map(float, one.read))),
-    "both, reader 0.1": with_reader(0.1),
-    "both, reader 0.3 (shipped)": with_reader(0.3),
+    "both, reader 0.3": with_reader(0.3),
+    "both, reader 0.5 (shipped)": with_reader(0.5),
     "both, reader 1.0": with_reader(1.0),
 }
 

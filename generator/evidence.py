@@ -31,7 +31,7 @@ _MAX_SENTENCES_SCORED = 80
 # Set by hand on the visible golden questions and Doc2Dial; docs/quality.md has what else was tried.
 _BIAS = -4.8
 _WEIGHTS = (4.0, 1.5, 1.6, 0.32, 4.0, -1.0)
-_READ_WEIGHT = 0.3  # of the reader's log-odds, where there is a reader; docs/reader.md has what else was tried
+_READ_WEIGHT = 0.5  # of the reader's log-odds, where there is a reader; docs/reader.md has what else was tried
 _EMBEDDED = 20  # sentences that a reader finds best; the others are given the least cosine of these
 _ASKS_ALIKE = 0.5  # cosine of two questions; below it, two FAQ entries of one shop differ no less
 _NEIGHBOUR_SHARE = 0.6  # of the best sentence's probability: a neighbour that is as likely comes along

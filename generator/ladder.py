@@ -112,7 +112,7 @@ class Ladder:
         is_asked = state.in_english and state.snippets and self._matching_entry(state) is None
         if self._model is not None and is_asked:
             limits = (self._settings.max_new_tokens, self._settings.max_sentences)
-            state.composition = Composition(self._model, state.planned.as_shown, state.snippets, *limits)
+            state.composition = Composition(self._model, state.planned.query, state.snippets, *limits)
             state.confidence = state.confidence.with_model(state.composition.declined, state.refusal)
 
     def climb(self, state: Climb, turn: Turn) -> Iterator[TurnEvent]:

@@ -19,7 +19,6 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 REFUSAL = "[0]"
-_ASKED_THEN = ">>"
 _MARKED_SENTENCE = re.compile(r"(?P<text>[^\[\]]*[^\[\]\s])\s*(?P<marks>(?:\[\d{1,2}\]\s*)+)")
 _MARK = re.compile(r"\[(\d{1,2})\]")
 _MARK_BEGUN = re.compile(r"(?:\[\d{0,2})?")  # nothing yet, or a mark of which the rest is still to come
@@ -39,14 +38,6 @@ class MarkedSentence:
 
     text: str
     marks: tuple[int, ...]
-
-
-def in_conversation(question: str, before: str) -> str:
-    """The question as the prompt shows it, behind what was said ``before`` it.
-
-    Retrieval runs the two together; a model has to see where the question begins.
-    """
-    return f"{before} {_ASKED_THEN} {question}" if before else question
 
 
 def render_prompt(question: str, evidence: Sequence[Evidence]) -> str:

@@ -11,7 +11,6 @@ from domain.documents import ScoredPassage
 from domain.protocols import SearchContext, Searcher, SearchResult
 from generator import courtesy
 from generator.condense import carried, condense, conversation, is_follow_up, join_part, last_answer
-from generator.prompt import in_conversation
 from generator.questions import split_questions
 
 # Of a passage's score, the share of what was said before: most where the question says little by itself. A new matter
@@ -35,11 +34,6 @@ class PlannedSearch:
 
     def run(self, searcher: Searcher, top_k: int, collection: str | None) -> SearchResult:
         return searcher.search(self.part if self.context else self.query, top_k, collection, self.context)
-
-    @property
-    def as_shown(self) -> str:
-        """To the composing model."""
-        return in_conversation(self.part, self.before)
 
     def as_searched(self, result: SearchResult) -> str:
         """``part`` with its slips put right as the search did; as it stands where it was not searched for by itself."""

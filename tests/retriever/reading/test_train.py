@@ -31,8 +31,9 @@ def recipe(tmp_path: Path) -> ReaderRecipe:
 
 
 def _write(recipe: ReaderRecipe, path: Path) -> Path:
-    names = ("data", "folder", "batch", "epochs", "rate", "checkpoint_seconds")
-    lines = [f"{name} = {json.dumps(getattr(recipe, name), default=str)}" for name in names]
+    names = ("data", "folder", "batch", "epochs", "minutes", "rate", "checkpoint_seconds")
+    known = {name: value for name in names if (value := getattr(recipe, name)) is not None}
+    lines = [f"{name} = {json.dumps(value, default=str)}" for name, value in known.items()]
     path.write_text("\n".join(lines), encoding="utf-8")
     return path
 
@@ -83,6 +84,15 @@ def test_run_that_was_killed_goes_on_from_its_checkpoint(
     with caplog.at_level("INFO"):
         train.main(path)
     assert "from step 8" in caplog.text
+    assert (recipe.folder / WEIGHTS_FILE).exists()
+
+
+def test_clock_ends_a_run_that_would_last_longer(recipe: ReaderRecipe, tmp_path: Path) -> None:
+    long = recipe.model_copy(update={"epochs": 500, "checkpoint_seconds": 0, "minutes": 0.05})
+    train.main(_write(long, tmp_path / "recipe.toml"))
+    state = torch.load(recipe.folder / "state.pt", weights_only=True)
+    assert 0 < state["step"] < 500 * len(ROWS) // recipe.batch
+    assert state["seconds"] < 60
     assert (recipe.folder / WEIGHTS_FILE).exists()
 
 

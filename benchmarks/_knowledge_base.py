@@ -16,7 +16,9 @@ from api.deletion import delete_document
 from api.settings import Settings
 from benchmarks.golden import answerdesk
 from domain.ids import sha256_hex
-from domain.protocols import Embedder, LanguageModel, Vectors
+from domain.protocols import Embedder, LanguageModel, SearchResult, Vectors
+from generator.evaluation import GoldenQuery
+from generator.search_plan import PlannedSearch, plan_searches
 
 ROOT = Path(__file__).resolve().parent.parent
 # What decides about a built knowledge base, whose schema is brought up to date when it is opened, and about answers.
@@ -73,6 +75,15 @@ def open_product(
         yield services
     finally:
         services.close()
+
+
+def search_once(services: Services, query: GoldenQuery) -> tuple[PlannedSearch, SearchResult] | None:
+    """The search that a turn would make; None for a message that needs several, whose evidence is nobody's own."""
+    generator = services.settings.generator
+    planned = plan_searches(query.question, query.history, generator.max_question_chars)
+    if len(planned) != 1:
+        return None
+    return planned[0], planned[0].run(services.retriever, generator.passages, query.collection)
 
 
 @contextmanager

@@ -26,20 +26,18 @@ from api.bootstrap import Services
 from api.settings import load_settings
 from benchmarks._companies import collection_of, company_files, company_queries
 from benchmarks._doc2dial import COLLECTION, file_name, read_documents, read_turns, sample
-from benchmarks._knowledge_base import ROOT, RememberingEmbedder, build_collections, open_product
+from benchmarks._knowledge_base import ROOT, RememberingEmbedder, build_collections, open_product, search_once
 from domain.protocols import Embedder
 from generator.augmentation import vary_question
 from generator.dataset import GroundedExample, is_held_out
 from generator.evaluation import GoldenQuery
 from generator.evidence import ScoredSentence, Snippet, choose_snippets, score_sentences
-from generator.search_plan import plan_searches
 from generator.train.build import save_examples
 from generator.train.companies import read_companies
 from generator.train.company_examples import right_answer, rightly_said
 from generator.train.reading import is_measuring_document, side_of
 
 _SEED = 23
-MAX_CHARS = 4000
 _SHOWN = 4  # times, of a training question; once as found, then with noise
 _NOISE = 0.6  # nats; it makes the best sentence as often right as on companies that the reader never saw
 _WORDS = (90, 150)  # of evidence; the runtime setting is 150
@@ -111,13 +109,12 @@ def training_questions(
 
 
 def _ask(services: Services, embedder: Embedder, source: str, query: GoldenQuery, is_training: bool) -> Asked | None:
-    """None for a message that needs several searches: it has no evidence of its own."""
-    planned = plan_searches(query.question, query.history, MAX_CHARS)
-    if len(planned) != 1:
+    """None where nothing was found, or by several searches."""
+    searched = search_once(services, query)
+    if searched is None:
         return None
-    result = planned[0].run(services.retriever, services.settings.generator.passages, query.collection)
-    found = score_sentences(planned[0], result, embedder, services.usable_reader).sentences
-    return Asked(source, query, is_training, planned[0].query, found) if found else None
+    found = score_sentences(*searched, embedder, services.usable_reader).sentences
+    return Asked(source, query, is_training, searched[0].query, found) if found else None
 
 
 def _examples(asked: Asked, rng: random.Random) -> Iterator[GroundedExample]:

@@ -37,7 +37,7 @@ from api.bootstrap import Services
 from api.settings import load_settings
 from benchmarks._companies import collection_of, company_files, company_queries
 from benchmarks._doc2dial import COLLECTION, file_name, read_documents, read_turns, sample
-from benchmarks._knowledge_base import ROOT, build_collections, commit, open_product
+from benchmarks._knowledge_base import ROOT, build_collections, commit, open_product, search_once
 from domain.protocols import SearchResult
 from generator.evaluation import GoldenQuery, load_queries
 from generator.evidence import (
@@ -50,7 +50,7 @@ from generator.evidence import (
     read_candidates,
 )
 from generator.metrics import quote_is_right, token_f1
-from generator.search_plan import PlannedSearch, plan_searches
+from generator.search_plan import PlannedSearch
 from generator.train.companies import read_companies
 from generator.train.reading import is_measuring_document, side_of
 
@@ -103,20 +103,11 @@ def ask(asked: QuestionSet, services: Services) -> Iterator[Judged]:
     reader = services.usable_reader
     assert reader is not None, "the reader has to be there to be measured"
     for query in track(asked.queries, asked.name):
-        planned = plan_searches(query.question, query.history, 4000)
-        if len(planned) != 1:
-            continue
-        result = planned[0].run(services.retriever, services.settings.generator.passages, query.collection)
-        found = candidates(result)
-        if found:
-            yield Judged(
-                query,
-                planned[0],
-                result,
-                found,
-                read_candidates(planned[0], result, reader),
-                candidate_cosines(result, found, services.embedder),
-            )
+        searched = search_once(services, query)
+        found = candidates(searched[1]) if searched else []
+        if searched and found:
+            read = read_candidates(*searched, reader)
+            yield Judged(query, *searched, found, read, candidate_cosines(searched[1], found, services.embedder))
 
 
 def figures(judged: Sequence[Judged], scores: Scores) -> dict[str, float]:

@@ -3,18 +3,17 @@
     python -m benchmarks.reading_examples runs/reader
 
 Every question of `examples/companies` and every turn on a Doc2Dial document that is not held out is searched for by
-the product, and what it would give the reader is added to `train.jsonl` and `validation.jsonl`, which
-`generator.train.reading` wrote before. A question of which nothing right was found is left out: another passage may
-say the same in other words. Some questions are asked once more with the passages that answer taken away.
+the product, and what it would give the reader is written to `train-found.jsonl` and `validation-found.jsonl`, beside
+the files of `generator.train.reading`. A question of which nothing right was found is left out: another passage may say
+the same in other words. Some questions are asked once more with the passages that answer taken away.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
+import logging
 import os
 import random
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -24,13 +23,13 @@ from rich.progress import track
 
 from api.bootstrap import Services
 from api.settings import load_settings
-from benchmarks._knowledge_base import ROOT, build_collections, open_product
-from benchmarks.choice_examples import MAX_CHARS, training_questions
+from benchmarks._knowledge_base import ROOT, build_collections, open_product, search_once
+from benchmarks.choice_examples import training_questions
 from domain.protocols import PassageToRead
 from generator.evaluation import GoldenQuery
 from generator.evidence import passages_to_read
-from generator.search_plan import plan_searches
 from generator.train.company_examples import says
+from generator.train.reading import save_rows
 
 _SEED = 29
 _ALL = 10_000  # questions of a company
@@ -39,10 +38,11 @@ _LEFT_OUT = 0.15  # how often a question is asked again without the passages tha
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("folder", type=Path, help="with the examples of `generator.train.reading`")
+    parser.add_argument("folder", type=Path, help="where the examples go")
     parser.add_argument("--work", type=Path, default=Path("runs/choice_examples"), help="where the knowledge base goes")
     parser.add_argument("--data", type=Path, default=ROOT.parent / "shared" / "data", help="folder of the public data")
     options = parser.parse_args()
+    options.folder.mkdir(parents=True, exist_ok=True)
     settings = load_settings()
     queries, collections = training_questions(options.data, _ALL)
     data_dir = build_collections(collections, options.work, settings)
@@ -54,19 +54,16 @@ def main() -> None:
             rows[is_training].extend(_rows(f"{source}_found", query, shown, rng))
     for is_training, some in rows.items():
         name = "train" if is_training else "validation"
-        path = options.folder / f"{name}.jsonl"
-        kept = [line for line in path.read_text(encoding="utf-8").splitlines() if "_found" not in line[:40]]
-        path.write_text("\n".join([*kept, *(json.dumps(row, ensure_ascii=False) for row in some)]) + "\n", "utf-8")
-        print(name, dict(Counter(row["source"] for row in some)))
+        save_rows(options.folder / f"{name}-found.jsonl", some)
 
 
 def _search(services: Services, query: GoldenQuery) -> tuple[str, str, list[PassageToRead]]:
     """Question, context and passages as the reader is given them; none where several searches are needed."""
-    planned = plan_searches(query.question, query.history, MAX_CHARS)
-    if len(planned) != 1:
+    searched = search_once(services, query)
+    if searched is None:
         return "", "", []
-    result = planned[0].run(services.retriever, services.settings.generator.passages, query.collection)
-    return planned[0].as_searched(result), planned[0].before, passages_to_read(result)
+    planned, result = searched
+    return planned.as_searched(result), planned.before, passages_to_read(result)
 
 
 def _rows(
@@ -94,4 +91,5 @@ def _written(passage: PassageToRead, answers: Sequence[int]) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
     main()

@@ -30,7 +30,7 @@ def can_pack(config: Mapping[str, Any], pooling: Mapping[str, Any]) -> bool:
 
 def multiplies_bfloat16() -> bool:
     """True when the processor multiplies 16-bit floats itself (AVX-512 BF16, AMX, or their like)."""
-    has_library = bool(torch.backends.mkldnn.is_available())  # type: ignore[no-untyped-call]
+    has_library = bool(torch.backends.mkldnn.is_available())  # type: ignore[no-untyped-call]  # torch's is untyped
     return has_library and bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
 
 

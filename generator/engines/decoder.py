@@ -6,7 +6,7 @@ pending tokens and writes the next ones in their place, on the device, so that s
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from importlib.util import find_spec
@@ -158,8 +158,8 @@ class Decoder:
             return columns
         return min(-(-columns // _LENGTH_BUCKET) * _LENGTH_BUCKET, self._cache.columns)
 
-    def _host(self, values: object) -> Tensor:
-        return torch.tensor(list(values), dtype=torch.long).to(self.network.device)  # type: ignore[call-overload]
+    def _host(self, values: Iterable[int]) -> Tensor:
+        return torch.tensor(list(values), dtype=torch.long).to(self.network.device)
 
     def _best_runner(self) -> StepRunner:
         if self.network.device.type != "cuda":

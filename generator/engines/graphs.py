@@ -51,7 +51,7 @@ class GraphedSteps:
 
     def _capture(self, step: Callable[[], None]) -> torch.cuda.CUDAGraph:
         saved = [tensor.clone() for tensor in self._state]
-        stream = torch.cuda.Stream(self._device)  # type: ignore[no-untyped-call]
+        stream = torch.cuda.Stream(self._device)  # type: ignore[no-untyped-call]  # torch's is untyped
         stream.wait_stream(torch.cuda.current_stream(self._device))
         with torch.cuda.stream(stream):
             for _ in range(_WARM_UPS):

@@ -137,7 +137,7 @@ class _Run:
         for batch in batches:
             parts = self._objective.loss(self._weights, batch)
             loss = torch.stack(list(parts.values())).sum()
-            ((loss + self._weights.penalty()) / len(batches)).backward()  # type: ignore[no-untyped-call]
+            ((loss + self._weights.penalty()) / len(batches)).backward()  # type: ignore[no-untyped-call]  # torch's is untyped
             total += float(loss.detach()) / len(batches)
             for name, part in parts.items():
                 self._writer.add_scalar(f"loss/{name}", float(part.detach()), step)

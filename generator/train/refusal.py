@@ -91,10 +91,10 @@ def fit(rows: Sequence[Labelled], without: float = 1.0) -> tuple[float, NDArray[
             inputs @ weights + bias, wanted, counts / counts.mean()
         )
         loss = loss + _PENALTY * (weights**2).sum()
-        loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
+        loss.backward()  # type: ignore[no-untyped-call]  # torch's is untyped  # torch leaves it untyped
         return loss
 
-    optimizer.step(closure)  # type: ignore[no-untyped-call]
+    optimizer.step(closure)  # type: ignore[no-untyped-call]  # torch's is untyped
     slopes: NDArray[np.float64] = weights.detach().numpy() / scale
     return float(bias.item() - slopes @ mean), slopes
 

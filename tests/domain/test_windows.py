@@ -9,7 +9,7 @@ from tests.fakes import HashEmbedder
 
 
 def _passage(text: str, **fields: object) -> Passage:
-    return Passage("p", "d", 1, 0, 0, len(text), text, **fields)  # type: ignore[arg-type]
+    return Passage("p", "d", 1, 0, 0, len(text), text, **fields)  # type: ignore[arg-type]  # any field
 
 
 def _sentence(words: int, name: str) -> str:

@@ -173,7 +173,7 @@ def test_word_vectors_are_remembered() -> None:
     class Counting(HashEmbedder):
         encoded = 0
 
-        def encode_documents(self, texts):  # type: ignore[no-untyped-def]
+        def encode_documents(self, texts):  # type: ignore[no-untyped-def]  # as the parent
             self.encoded += len(texts)
             return super().encode_documents(texts)
 

@@ -90,7 +90,7 @@ def test_run_killed_after_its_dataset_goes_on_without_searching_again(start: Pat
         return no_progress(label)
 
     with pytest.raises(Killed):
-        train_on(Knowledge(passages), _recipe(), start, tmp_path, OverlapFinder(passages), stage)  # type: ignore[arg-type]
+        train_on(Knowledge(passages), _recipe(), start, tmp_path, OverlapFinder(passages), stage)  # type: ignore[arg-type]  # no retriever
     find = OverlapFinder(passages)
     assert train_on(Knowledge(passages), _recipe(), start, tmp_path, find, no_progress).folder is not None
     assert find.asked == []
@@ -169,7 +169,7 @@ def test_second_process_on_one_run_is_turned_away(start: Path, tmp_path: Path) -
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        train_on(Knowledge(passages), _recipe(), start, tmp_path, find, no_progress)  # type: ignore[arg-type]
+        train_on(Knowledge(passages), _recipe(), start, tmp_path, find, no_progress)  # type: ignore[arg-type]  # no retriever
 
 
 @pytest.mark.parametrize(

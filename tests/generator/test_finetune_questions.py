@@ -198,7 +198,7 @@ def test_ratings_are_read_with_the_question_that_was_searched_for(tmp_path: obje
     for rating, parts in (("up", [{"condensed": "return of a lamp, how long"}]), ("down", [{}, {}])):
         answer = _answer("how long", _FAQ, "A return is free for 30 days.")
         conversations.record_answer(answer, "and how long?", {"parts": parts})
-        conversations.add_feedback(Feedback(answer.answer_id, rating, None, None))  # type: ignore[arg-type]
+        conversations.add_feedback(Feedback(answer.answer_id, rating, None, None))  # type: ignore[arg-type]  # a str, not a literal
     conversations.record_answer(_answer("unrated", _FAQ, "A return is free for 30 days."), "unrated", {})
     found = list(RatingStore(engine).iterate_rated())
     assert [(one.question, one.helped) for one in found] == [

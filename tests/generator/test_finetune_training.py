@@ -118,7 +118,7 @@ def test_stopped_run_of_any_method_ends_with_the_weights_of_one_that_was_not(
     stopped = _recipe(data, start, tmp_path / "stopped", **changes)
     for step in (6, 11):
         with pytest.raises(_Killed):
-            finetune(stopped, _stop_at(step))  # type: ignore[arg-type]
+            finetune(stopped, _stop_at(step))  # type: ignore[arg-type]  # counts as well
     assert _same(whole, finetune(stopped))
     assert not _same(whole, start)
 
@@ -235,7 +235,7 @@ def test_run_that_met_a_full_disk_goes_on_when_there_is_room(data: Path, start: 
     whole = finetune(_recipe(data, start, tmp_path / "whole"))
     recipe = _recipe(data, start, tmp_path / "full")
     with pytest.raises(_Killed):
-        finetune(recipe, _stop_at(6))  # type: ignore[arg-type]
+        finetune(recipe, _stop_at(6))  # type: ignore[arg-type]  # counts as well
     with _files_of_at_most(20_000), pytest.raises(StorageFull, match="goes on from the last checkpoint"):
         finetune(recipe)
     assert not (recipe.run / "model").exists()

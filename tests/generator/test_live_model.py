@@ -70,7 +70,7 @@ class Unreachable(ModelStore):
 
     is_away = False
 
-    def live(self):  # type: ignore[no-untyped-def]
+    def live(self):  # type: ignore[no-untyped-def]  # as the parent
         if self.is_away:
             raise StorageUnreachable("The database cannot be reached.", "Start it.")
         return super().live()
@@ -88,7 +88,7 @@ class House:
         self.live = self.new_process()
 
     def new_process(self, **seconds: float) -> LiveModel:
-        return LiveModel(self.registry, TalkingAgent, **seconds)  # type: ignore[arg-type]
+        return LiveModel(self.registry, TalkingAgent, **seconds)  # type: ignore[arg-type]  # some are ints
 
     def publish(self) -> str:
         return self.registry.publish(self._trained, PASSED).model_id

@@ -3,7 +3,8 @@ from __future__ import annotations
 import random
 from typing import Any
 
-from generator.train.reading import Line, Page, rows_of
+from generator.train.reading import rows_of
+from generator.train.reading_pages import Line, Page
 
 LINES = tuple(
     Line(page, heading, f"{heading} sentence number {n} tells something about {word}.")

@@ -80,7 +80,7 @@ def test_failed_new_version_leaves_the_old_one_answering(floor: Floor) -> None:
 
 
 def test_missing_model_fails_the_document_with_its_remedy(floor: Floor) -> None:
-    class NoModel(type(floor.embedder)):  # type: ignore[misc]
+    class NoModel(type(floor.embedder)):  # type: ignore[misc]  # a class of its own
         def encode_documents(self, texts: object) -> Vectors:
             raise ModelMissing("There is no model.", "Install it.")
 
@@ -90,7 +90,7 @@ def test_missing_model_fails_the_document_with_its_remedy(floor: Floor) -> None:
 
 
 def test_busy_database_gives_the_job_back_to_be_tried_again(floor: Floor) -> None:
-    class BusyOnce(type(floor.embedder)):  # type: ignore[misc]
+    class BusyOnce(type(floor.embedder)):  # type: ignore[misc]  # a class of its own
         calls = 0
 
         def encode_documents(self, texts: list[str]) -> Vectors:

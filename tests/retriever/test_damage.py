@@ -151,7 +151,7 @@ def test_no_damage_is_silently_served(damaged: KnowledgeBase, seed: int, tmp_pat
         mutate(rng, folder, other)
         tried[mutate.__name__] += 1
         asked_for: list[str] = []
-        retriever = damaged.new_retriever(on_degraded=lambda asked=asked_for: asked.append("rebuild"))  # type: ignore[misc]
+        retriever = damaged.new_retriever(on_degraded=lambda asked=asked_for: asked.append("rebuild"))  # type: ignore[misc]  # bound in the loop
         result = retriever.search("when do gift cards expire", 5)
         assert result.generation == previous.generation_id, mutate.__name__
         assert result.passages[0].passage.text == "Gift cards expire after two years."

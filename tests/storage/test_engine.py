@@ -71,7 +71,7 @@ def test_sqlite_is_durable_and_private(tmp_path: Path) -> None:
 
 def test_wal_fix_is_reported(sqlite_path: Path) -> None:
     engine = create_database_engine(f"sqlite:///{sqlite_path}")
-    version = engine.dialect.dbapi.sqlite_version_info  # type: ignore[union-attr]
+    version = engine.dialect.dbapi.sqlite_version_info  # type: ignore[union-attr]  # it has one
     assert sqlite_has_wal_fix(engine) is (version >= (3, 51, 3))
 
 

@@ -45,6 +45,14 @@ def test_what_stands_beside_a_passage_changes_nothing(untrained: ReaderModel, pa
         torch.testing.assert_close(row, own, atol=1e-3, rtol=1e-3)
 
 
+def test_attention_is_the_same_fused_or_not(untrained: ReaderModel, pairs: list[ReadPair]) -> None:
+    plain = load_reader(None, attention="eager").eval()
+    with torch.inference_mode():
+        for row, own in zip(plain(pairs), untrained(pairs), strict=True):
+            torch.testing.assert_close(row, own, atol=3e-2, rtol=3e-2)
+    assert {layer.attention.self.config._attn_implementation for layer in plain.layers} == {"eager"}
+
+
 def test_only_what_was_trained_is_saved_and_it_loads_again(untrained: ReaderModel, tmp_path: Path) -> None:
     weights = untrained.trained()
     assert not any(name.startswith("embeddings") for name in weights)

@@ -75,6 +75,17 @@ def test_training_learns_and_writes_weights_and_figures(recipe: ReaderRecipe, tm
     assert load_reader(recipe.folder).outer.weight.abs().sum().item() > 0
 
 
+def test_every_file_of_a_side_is_learnt_from(recipe: ReaderRecipe, tmp_path: Path) -> None:
+    (tmp_path / "train-found.jsonl").write_text(json.dumps(_row("what is a ticket", [0])) + "\n", encoding="utf-8")
+    assert len(train._epoch_rows(recipe)) == recipe.epochs * (len(ROWS) + 1)
+
+
+def test_folder_without_examples_says_what_makes_them(recipe: ReaderRecipe, tmp_path: Path) -> None:
+    (tmp_path / "train.jsonl").unlink()
+    with pytest.raises(FileNotFoundError, match=r"has no train.*\.jsonl; generator\.train\.reading writes it"):
+        train.main(_write(recipe, tmp_path / "recipe.toml"))
+
+
 def test_run_that_was_killed_goes_on_from_its_checkpoint(
     recipe: ReaderRecipe, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -39,8 +39,8 @@ from benchmarks._generator_peers import (
     shop_texts,
 )
 from generator.engines.model_folder import ModelFolder, inspect_model_folder
+from generator.engines.precision import best_precision
 from generator.engines.static_cache import Gpt2
-from generator.engines.torch_engine import best_precision
 from generator.engines.weights import read_weights
 from generator.prompt import Evidence, render_prompt
 

@@ -29,9 +29,14 @@ def can_pack(config: Mapping[str, Any], pooling: Mapping[str, Any]) -> bool:
 
 
 def multiplies_bfloat16() -> bool:
-    """True when the processor multiplies 16-bit floats itself (AVX-512 BF16, AMX, or their like)."""
-    has_library = bool(torch.backends.mkldnn.is_available())  # type: ignore[no-untyped-call]  # torch's is untyped
-    return has_library and bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
+    """True when the processor multiplies 16-bit floats itself (AVX-512 BF16, AMX, ARM's BF16) and oneDNN is there.
+
+    oneDNN alone calls every processor with AVX-512 able: where the instructions are missing it imitates them.
+    """
+    if not torch.backends.mkldnn.is_available():  # type: ignore[no-untyped-call]  # torch's is untyped
+        return False
+    able = torch.cpu.get_capabilities()
+    return any(able.get(name) for name in ("avx512_bf16", "amx_bf16", "bf16"))
 
 
 class PackedBert:

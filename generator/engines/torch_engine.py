@@ -12,6 +12,7 @@ from generator.engines.byte_level import ByteLevelDecoder
 from generator.engines.decoder import Decoder
 from generator.engines.jobs import Generation, Scoring
 from generator.engines.model_folder import ModelFolder
+from generator.engines.precision import best_precision
 from generator.engines.scheduler import Scheduler
 from generator.engines.static_cache import Gpt2
 from generator.engines.weights import read_weights
@@ -126,14 +127,6 @@ def load_torch_model(
     end = _end_id(tokenizer, folder)
     scheduler = Scheduler(decoder, end, max(1, threads), draft_tokens, _CUDA_STEPS if on_cuda else 1)
     return TorchLanguageModel(folder, tokenizer, scheduler)
-
-
-def best_precision(device: torch.device) -> torch.dtype:
-    """bfloat16 where the device multiplies it natively; a CPU that only emulates it is faster in float32."""
-    if device.type != "cpu":
-        return torch.bfloat16
-    able = torch.cpu.get_capabilities()
-    return torch.bfloat16 if able.get("avx512_bf16") or able.get("amx_bf16") else torch.float32
 
 
 def _end_id(tokenizer: Tokenizer, folder: ModelFolder) -> int:

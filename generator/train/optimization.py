@@ -7,6 +7,7 @@ from collections.abc import Iterable
 
 import torch
 
+from generator.engines.precision import multiplies_bfloat16
 from generator.train.adapters import FullWeights
 from generator.train.recipe import TrainRecipe
 
@@ -53,7 +54,3 @@ def mixed_precision(device: torch.device, recipe: TrainRecipe) -> torch.autocast
     """bfloat16 where the recipe wants it; ``auto`` where the hardware multiplies it, which old processors emulate."""
     wanted = recipe.precision == "bf16" or (recipe.precision == "auto" and multiplies_bfloat16(device))
     return torch.autocast(device.type, torch.bfloat16, enabled=wanted)
-
-
-def multiplies_bfloat16(device: torch.device) -> bool:
-    return device.type == "cuda" or torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()

@@ -26,7 +26,7 @@ _COSINE_SCALE = 12.0
 _COSINE_BIAS = -7.0
 _HIDDEN = 256
 _NOTHING = -1e4  # attention to padding
-SIDE_BY_SIDE = 8  # pairs in one step, on a CPU
+SIDE_BY_SIDE = 2  # pairs in one step, on a CPU: of more, a fifth of the time would go into padding
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,6 +24,7 @@ from generator.wording import content_words, stems
 
 MAX_SNIPPETS = 4
 _MAX_SNIPPET_SENTENCES = 3
+_MAX_SNIPPET_ROWS = 7  # of a table: an answer about opening hours is a week
 _MAX_SNIPPET_WORDS = 75
 _MAX_SENTENCES_SCORED = 80
 # Of the cosine to the question, the share of its words, the passage's search score, holding the kind of thing asked
@@ -40,6 +41,9 @@ _LEANING = re.compile(
     r"after (?:this|that)|for (?:this|that|these)|instead|yes|no)\b",
     re.IGNORECASE,
 )
+_ROW = re.compile(
+    r"[^:;.?!]+: [^;]*(?:; [^:;]+: [^;]*)+$"
+)  # as ingestion writes a table's row: a cell under its header
 # "Yes." is proven by any passage that says it, and true only under the question that it replies to.
 BARE_REPLY = re.compile(r"^(?:yes|no|sure|of course|certainly|unfortunately not)[.!]$", re.IGNORECASE)
 
@@ -71,7 +75,7 @@ class EvidenceFound:
 
 @dataclass(frozen=True, slots=True)
 class Snippet:
-    """One to three adjacent sentences of one passage; the best of them is why it was chosen."""
+    """One to three adjacent sentences of one passage, or up to seven rows of a table; the best is why it was chosen."""
 
     hit: ScoredPassage
     sentences: tuple[ScoredSentence, ...]
@@ -260,14 +264,18 @@ def _window(
         return None if (passage_id, index) in taken else by_place.get((passage_id, index))
 
     window = [seed]
-    while len(window) < _MAX_SNIPPET_SENTENCES:
+    while True:
+        is_table = all(_ROW.match(s.text) for s in window)
+        if len(window) >= (_MAX_SNIPPET_ROWS if is_table else _MAX_SNIPPET_SENTENCES):
+            break
         before, after = free(window[0].index - 1), free(window[-1].index + 1)
+        likely = [one for one in (after, before) if one and one.score >= _NEIGHBOUR_SHARE * seed.score]
         if before and _LEANING.match(window[0].text):
             chosen = before
-        elif after and (_LEANING.match(after.text) or after.score >= _NEIGHBOUR_SHARE * seed.score):
+        elif after and _LEANING.match(after.text):
             chosen = after
-        elif before and before.score >= _NEIGHBOUR_SHARE * seed.score:
-            chosen = before
+        elif likely:
+            chosen = max(likely, key=lambda one: one.score)
         else:
             break
         if sum(count_words(s.text) for s in (*window, chosen)) > _MAX_SNIPPET_WORDS:

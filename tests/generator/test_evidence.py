@@ -1,12 +1,13 @@
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
 
 from domain.documents import Passage, ScoredPassage, StoredPassage
 from domain.protocols import SearchContext, SearchResult
-from domain.text import count_words
+from domain.text import Span, count_words
 from generator.confidence import WordVectors, assess, word_covers
 from generator.evidence import EvidenceFound, ScoredSentence, choose_snippets, heading_of, score_sentences
 from generator.refusal import RefusalModel
@@ -19,6 +20,12 @@ WARRANTY = (
     "The frame has a warranty of ten years. It covers cracks and rust. Tyres wear out and are not covered. "
     "Send us photographs of the damage. Include the serial number in the letter. We answer within a week."
 )
+HOURS = {
+    "Monday": "closed",
+    "Tuesday to Friday": "10:00 to 18:00",
+    "Saturday": "10:00 to 17:00",
+    "Sunday": "closed",
+}
 PRICES = "Level: House; Discount: 20%\n\nLevel: Studio; Discount: 15%\n\nThe bike weighs 14 kg."
 
 
@@ -63,6 +70,46 @@ def test_snippets_are_short_adjacent_and_never_overlap() -> None:
 def test_sentence_that_leans_on_the_one_before_brings_it_along() -> None:
     snippets = choose_snippets(_score("does it cover cracks and rust", _hit(WARRANTY)), max_words=150)
     assert snippets[0].text.startswith("The frame has a warranty of ten years. It covers cracks and rust.")
+
+
+def _scored(text: str, log_odds: Sequence[float]) -> list[ScoredSentence]:
+    """Sentences that stand on lines of their own, best first."""
+    hit = _hit(text)
+    lines = text.splitlines()
+    spans = [Span(text.index(line), text.index(line) + len(line)) for line in lines]
+    scored = [
+        ScoredSentence(hit, n, span, line, odds)
+        for n, (span, line, odds) in enumerate(zip(spans, lines, log_odds, strict=True))
+    ]
+    return sorted(scored, key=lambda sentence: -sentence.log_odds)
+
+
+def test_rows_of_a_table_that_are_as_likely_are_shown_together() -> None:
+    week = "".join(f"Day: {day}; Hours: {hours}.\n" for day, hours in HOURS.items())
+    text = f"We look forward to you.\n{week}Dogs are welcome."
+    odds = (-4.0, 1.7, 2.2, 2.8, 1.9, -3.0)
+    assert choose_snippets(_scored(text, odds), max_words=150)[0].text == week.strip()
+    longer = "\n".join(f"Day: {n}; Hours: {n}." for n in range(12))
+    assert len(choose_snippets(_scored(longer, [2.0] * 12), max_words=150)[0].sentences) == 7
+
+
+def test_of_two_neighbours_the_likelier_comes_along() -> None:
+    text = "One.\nTwo.\nThree.\nFour."
+    snippet = choose_snippets(_scored(text, (1.2, 1.9, 2.0, 1.3)), max_words=150)[0]
+    assert snippet.text == "Two.\nThree.\nFour."
+    snippet = choose_snippets(_scored(text, (1.9, 2.0, 1.2, 1.0)), max_words=150)[0]
+    assert snippet.text == "One.\nTwo.\nThree."
+
+
+def test_a_table_is_followed_by_one_other_sentence_at_most() -> None:
+    rows = "\n".join(f"Day: {n}; Hours: {n}." for n in range(5))
+    found = choose_snippets(_scored(f"{rows}\nHolidays differ.\nAsk us.", [2.0] * 5 + [1.9] * 2), max_words=150)
+    assert found[0].text == f"{rows}\nHolidays differ."
+
+
+def test_sentence_beside_a_table_does_not_make_the_snippet_longer_than_others() -> None:
+    text = "The museum is small.\nDay: Monday; Hours: closed.\nDay: Sunday; Hours: closed.\nDay: Friday; Hours: open."
+    assert len(choose_snippets(_scored(text, (2.0, 1.9, 1.9, 1.9)), max_words=150)[0].sentences) == 3
 
 
 def test_follow_up_is_judged_half_by_its_own_words() -> None:

@@ -19,7 +19,9 @@ class GeneratorSettings(BaseModel):
         default="auto", description="Where the GPT-2 runs; auto takes CUDA if torch finds it."
     )
     max_new_tokens: int = Field(default=96, ge=8, description="Longest composed answer, in tokens.")
-    max_sentences: int = Field(default=4, ge=1, description="Most sentences of a composed answer.")
+    max_sentences: int = Field(
+        default=7, ge=1, description="Most sentences of a composed answer, rows of a table among them."
+    )
     passages: int = Field(default=6, ge=1, le=50, description="Passages that a question's evidence is chosen from.")
     evidence_words: int = Field(default=150, ge=20, description="Words of evidence shown to the model.")
     max_question_chars: int = Field(default=4000, ge=1, description="Longest question, in characters.")

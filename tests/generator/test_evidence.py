@@ -12,6 +12,7 @@ from generator.confidence import WordVectors, assess, word_covers
 from generator.evidence import EvidenceFound, ScoredSentence, choose_snippets, heading_of, score_sentences
 from generator.refusal import RefusalModel
 from generator.search_plan import PlannedSearch
+from generator.settings import GeneratorSettings
 from tests.fakes import HashEmbedder
 
 EMBEDDER = HashEmbedder(2048)
@@ -90,7 +91,8 @@ def test_rows_of_a_table_that_are_as_likely_are_shown_together() -> None:
     odds = (-4.0, 1.7, 2.2, 2.8, 1.9, -3.0)
     assert choose_snippets(_scored(text, odds), max_words=150)[0].text == week.strip()
     longer = "\n".join(f"Day: {n}; Hours: {n}." for n in range(12))
-    assert len(choose_snippets(_scored(longer, [2.0] * 12), max_words=150)[0].sentences) == 7
+    shown = choose_snippets(_scored(longer, [2.0] * 12), max_words=150)[0].sentences
+    assert len(shown) == 7 == GeneratorSettings().max_sentences  # all that are shown are said
 
 
 def test_of_two_neighbours_the_likelier_comes_along() -> None:

@@ -15,6 +15,11 @@ export function countCodePoints(text) {
   return count;
 }
 
+/** Whether it is a table's row as ingestion writes it: `Day: Monday; Hours: closed.` */
+export function isTableRow(text) {
+  return /^[^:;.?!]+: [^;]*(?:; [^:;]+: [^;]*)+$/.test(text);
+}
+
 /** [before, quote, after] around the code points start..end. */
 export function cut(text, start, end) {
   const from = codePointIndex(text, start);

@@ -4,7 +4,7 @@ import { CUT_OFF, Problem } from "./api.js";
 import { announce, h, icon, problemNotice } from "./dom.js";
 import { languageAttributes, phrasesIn } from "./phrases.js";
 import { Rating } from "./rating.js";
-import { formatSeconds, plural } from "./text.js";
+import { formatSeconds, isTableRow, plural } from "./text.js";
 
 const MADE = {
   curated: ["From our FAQ", "A person wrote this answer; it is given word for word."],
@@ -160,7 +160,8 @@ export class Turn {
     const before = this.sentences.at(-1);
     // Sentences from one place share its mark, after the last of them.
     if (before && `${before.citations}` === `${sentence.citations}`) this.text.lastChild.replaceChildren(before.text);
-    if (before) this.text.append(" ");
+    const isLine = before && (isTableRow(before.text) || isTableRow(sentence.text));
+    if (before) this.text.append(isLine ? "\n" : " ");
     // What cites nothing is ours, in the customer's language; the rest is in the document's, which sets the direction.
     const own = chips.length === 0 ? { class: "sentence own-words", dir: "auto" } : { class: "sentence" };
     this.text.append(h("span", own, sentence.text, chips.map((chip) => [JOINER, chip]).flat()));

@@ -43,6 +43,26 @@ def test_events_are_the_same_however_the_stream_is_cut(chat: Page, line_end: str
     ]
 
 
+def test_rows_of_a_table_stand_on_lines_of_their_own(chat: Page) -> None:
+    said = [
+        "Ask us.",
+        "Day: Monday; Hours: 9:00 to 12:00.",
+        "Day: Sunday; Hours: closed.",
+        "Ring twice.",
+        "Come in: now.",
+    ]
+    shown = chat.evaluate(
+        """async (said) => {
+          const { Turn } = await import("/assets/turn.js");
+          const turn = new Turn("When are you open?", {});
+          for (const text of said) turn.handle({ name: "sentence", data: { text, citations: [] } });
+          return turn.text.textContent;
+        }""",
+        said,
+    )
+    assert shown == "\n".join(said[:4]) + " " + said[4]
+
+
 def test_event_without_its_closing_blank_line_is_not_given_out(chat: Page) -> None:
     assert _parse(chat, ["event: answer\ndata: {}\n"]) == []
 

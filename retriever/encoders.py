@@ -39,16 +39,19 @@ def open_encoder(folder: Path, precision: str) -> Encoder:
         OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError: by which file is broken.
     """
     config, pooling = _json(folder / "config.json"), _json(folder / "1_Pooling" / "config.json")
-    # Where the processor has to imitate bfloat16 it takes six times as long as float32; the vectors agree to 0.998.
-    dtype = torch.bfloat16 if precision == "bf16" and multiplies_bfloat16() else torch.float32
     if not can_pack(config, pooling):
         return FrameworkEncoder(folder, precision)
     longest = int(_json(folder / "sentence_bert_config.json")["max_seq_length"])
-    model = PackedBert(load_file(folder / "model.safetensors"), config["num_attention_heads"], dtype)
+    model = PackedBert(load_file(folder / "model.safetensors"), config["num_attention_heads"], _dtype(precision))
     encoder = PackedEncoder(model, folder / "tokenizer.json", longest)
     ((_, batch),) = encoder.split(["warm"])
     encoder.encode(batch)  # weights of a wrong shape are found here
     return encoder
+
+
+def _dtype(precision: str) -> torch.dtype:
+    """Where the processor has to imitate bfloat16 it takes six times as long as float32; the vectors agree to 0.998."""
+    return torch.bfloat16 if precision == "bf16" and multiplies_bfloat16() else torch.float32
 
 
 class PackedEncoder:
@@ -87,7 +90,7 @@ class FrameworkEncoder:
             device="cpu",
             local_files_only=True,
             trust_remote_code=False,
-            model_kwargs={"dtype": "bfloat16" if precision == "bf16" else "float32", "use_safetensors": True},
+            model_kwargs={"dtype": _dtype(precision), "use_safetensors": True},
         )
 
     def split(self, texts: Sequence[str]) -> list[tuple[list[int], Any]]:

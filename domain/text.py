@@ -50,6 +50,7 @@ _BOUNDARY = re.compile(
     """,
     re.VERBOSE,
 )
+_TABLE_ROW = re.compile(r"[^:;.?!]+: [^;]*(?:; [^:;]+: [^;]*)+")
 # What stands above or below a letter and belongs to it: accents, Hebrew points, Arabic, Devanagari and Thai vowels.
 _MARKS = (
     "\u0300-\u036f\u0591-\u05bd\u05bf\u05c1\u05c2\u05c4\u05c5\u05c7\u0610-\u061a\u064b-\u065f\u0670\u06d6-\u06dc"
@@ -125,6 +126,11 @@ def words(text: str) -> list[str]:
 
 def count_words(text: str) -> int:
     return len(word_spans(text))
+
+
+def is_table_row(sentence: str) -> bool:
+    """Whether it reads as ingestion writes a table's row, each cell after its column: ``Zone: A; Price: €4.90.``"""
+    return bool(_TABLE_ROW.fullmatch(sentence))
 
 
 def _is_abbreviation(text: str, match: re.Match[str]) -> bool:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from domain.documents import Passage, ScoredPassage
 from domain.protocols import Embedder, PassageToRead, Reader, SearchResult
-from domain.text import Span, count_words, sentence_spans, words
+from domain.text import Span, count_words, is_table_row, sentence_spans, words
 from generator.answer_types import expected_types, holds_type
 from generator.prompt import Evidence
 from generator.search_plan import PlannedSearch
@@ -41,9 +41,6 @@ _LEANING = re.compile(
     r"after (?:this|that)|for (?:this|that|these)|instead|yes|no)\b",
     re.IGNORECASE,
 )
-_ROW = re.compile(
-    r"[^:;.?!]+: [^;]*(?:; [^:;]+: [^;]*)+$"
-)  # as ingestion writes a table's row: a cell under its header
 # "Yes." is proven by any passage that says it, and true only under the question that it replies to.
 BARE_REPLY = re.compile(r"^(?:yes|no|sure|of course|certainly|unfortunately not)[.!]$", re.IGNORECASE)
 
@@ -75,7 +72,8 @@ class EvidenceFound:
 
 @dataclass(frozen=True, slots=True)
 class Snippet:
-    """One to three adjacent sentences of one passage, or up to seven rows of a table; the best is why it was chosen."""
+    """One to three adjacent sentences of one passage, or up to seven where they are a table's rows; the best is why it
+    was chosen."""
 
     hit: ScoredPassage
     sentences: tuple[ScoredSentence, ...]
@@ -264,10 +262,7 @@ def _window(
         return None if (passage_id, index) in taken else by_place.get((passage_id, index))
 
     window = [seed]
-    while True:
-        is_table = all(_ROW.match(s.text) for s in window)
-        if len(window) >= (_MAX_SNIPPET_ROWS if is_table else _MAX_SNIPPET_SENTENCES):
-            break
+    while len(window) < _most_of(window):
         before, after = free(window[0].index - 1), free(window[-1].index + 1)
         likely = [one for one in (after, before) if one and one.score >= _NEIGHBOUR_SHARE * seed.score]
         if before and _LEANING.match(window[0].text):
@@ -282,6 +277,10 @@ def _window(
             break
         window = [chosen, *window] if chosen.index < window[0].index else [*window, chosen]
     return window
+
+
+def _most_of(window: Sequence[ScoredSentence]) -> int:
+    return _MAX_SNIPPET_ROWS if all(is_table_row(one.text) for one in window) else _MAX_SNIPPET_SENTENCES
 
 
 def _short_heading(hit: ScoredPassage, place: int) -> str:

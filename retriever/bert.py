@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from domain.processor import multiplies_16_bit_floats
 from domain.protocols import Vectors
 
 _EPSILON = 1e-12  # of the layer normalisations, as every BERT has it
@@ -29,14 +30,9 @@ def can_pack(config: Mapping[str, Any], pooling: Mapping[str, Any]) -> bool:
 
 
 def multiplies_bfloat16() -> bool:
-    """True when the processor multiplies 16-bit floats itself (AVX-512 BF16, AMX, ARM's BF16) and oneDNN is there.
-
-    oneDNN alone calls every processor with AVX-512 able: where the instructions are missing it imitates them.
-    """
-    if not torch.backends.mkldnn.is_available():  # type: ignore[no-untyped-call]  # torch's is untyped
-        return False
-    able = torch.cpu.get_capabilities()
-    return any(able.get(name) for name in ("avx512_bf16", "amx_bf16", "bf16"))
+    """True when the processor multiplies 16-bit floats itself and oneDNN is there to let it."""
+    has_library = bool(torch.backends.mkldnn.is_available())  # type: ignore[no-untyped-call]  # torch's is untyped
+    return has_library and multiplies_16_bit_floats(torch.cpu.get_capabilities())
 
 
 class PackedBert:

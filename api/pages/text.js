@@ -15,7 +15,7 @@ export function countCodePoints(text) {
   return count;
 }
 
-/** Whether it is a table's row as ingestion writes it: `Day: Monday; Hours: closed.` */
+/** As `domain.text.is_table_row`: `Day: Monday; Hours: closed.` */
 export function isTableRow(text) {
   return /^[^:;.?!]+: [^;]*(?:; [^:;]+: [^;]*)+$/.test(text);
 }

@@ -160,8 +160,7 @@ export class Turn {
     const before = this.sentences.at(-1);
     // Sentences from one place share its mark, after the last of them.
     if (before && `${before.citations}` === `${sentence.citations}`) this.text.lastChild.replaceChildren(before.text);
-    const isLine = before && (isTableRow(before.text) || isTableRow(sentence.text));
-    if (before) this.text.append(isLine ? "\n" : " ");
+    if (before) this.text.append([before, sentence].some(({ text }) => isTableRow(text)) ? "\n" : " ");
     // What cites nothing is ours, in the customer's language; the rest is in the document's, which sets the direction.
     const own = chips.length === 0 ? { class: "sentence own-words", dir: "auto" } : { class: "sentence" };
     this.text.append(h("span", own, sentence.text, chips.map((chip) => [JOINER, chip]).flat()));

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import torch
 
+from domain.processor import multiplies_16_bit_floats
+
 
 def multiplies_bfloat16(device: torch.device) -> bool:
     """False for a processor that would imitate them, several times slower than in float32."""
-    if device.type != "cpu":
-        return True
-    able = torch.cpu.get_capabilities()
-    return any(able.get(name) for name in ("avx512_bf16", "amx_bf16", "bf16"))  # the last is ARM's
+    return device.type != "cpu" or multiplies_16_bit_floats(torch.cpu.get_capabilities())
 
 
 def best_precision(device: torch.device) -> torch.dtype:

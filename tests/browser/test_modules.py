@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page
 
+from ingest.parsers.tables import render_row
 from tests.browser.harness import Server
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]  # the first test waits for the models
@@ -44,13 +45,8 @@ def test_events_are_the_same_however_the_stream_is_cut(chat: Page, line_end: str
 
 
 def test_rows_of_a_table_stand_on_lines_of_their_own(chat: Page) -> None:
-    said = [
-        "Ask us.",
-        "Day: Monday; Hours: 9:00 to 12:00.",
-        "Day: Sunday; Hours: closed.",
-        "Ring twice.",
-        "Come in: now.",
-    ]
+    rows = [render_row(cells, ["Day", "Hours"]) for cells in (["Monday", "9:00 to 12:00"], ["Sunday", "closed"])]
+    said = ["Ask us.", *rows, "Ring twice.", "Come in: now."]
     shown = chat.evaluate(
         """async (said) => {
           const { Turn } = await import("/assets/turn.js");

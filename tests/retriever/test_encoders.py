@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 import torch
 
-from generator.engines import precision
 from retriever.bert import can_pack, multiplies_bfloat16
 from retriever.embedder import MiniLMEmbedder, bundled_model_path
 from retriever.encoders import FrameworkEncoder, PackedEncoder, open_encoder
@@ -35,24 +34,14 @@ def test_packed_texts_get_the_vectors_of_the_framework(precision: str, cosine: f
     assert (encode(packed, TEXTS) * reference).sum(axis=1).min() > cosine
 
 
-@pytest.mark.parametrize(
-    ("able", "multiplies"),
-    [
-        ({"avx512_f": True, "avx512_vnni": True, "avx512_bf16": False, "amx_bf16": False}, False),
-        ({"avx2": True}, False),
-        ({"avx512_f": True, "avx512_bf16": True}, True),
-        ({"amx_bf16": True}, True),
-        ({"neon": True, "bf16": True}, True),
-    ],
-)
-def test_sixteen_bit_floats_are_used_only_where_the_processor_has_them(
-    able: dict[str, bool], multiplies: bool, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(torch.backends.mkldnn, "is_available", lambda: True)
-    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: able)
-    assert multiplies_bfloat16() is multiplies
-    assert precision.multiplies_bfloat16(torch.device("cpu")) is multiplies
-    assert precision.best_precision(torch.device("cuda")) is torch.bfloat16
+def test_sixteen_bit_floats_are_not_imitated(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx512_f": True, "avx512_vnni": True})
+    assert not multiplies_bfloat16()
+    exact = encode(FrameworkEncoder(bundled_model_path(), "fp32"), TEXTS)
+    np.testing.assert_array_equal(encode(FrameworkEncoder(bundled_model_path(), "bf16"), TEXTS), exact)
+    packed = open_encoder(bundled_model_path(), "bf16")
+    assert isinstance(packed, PackedEncoder)
+    np.testing.assert_allclose(encode(packed, TEXTS), exact, atol=1e-5)
 
 
 def test_vectors_do_not_depend_on_what_else_is_in_the_batch() -> None:

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from domain.text import sentences
+from domain.text import is_table_row, sentences
 from ingest.parsers.tables import looks_like_header, render_row
 
 
@@ -45,3 +45,11 @@ def test_short_row_stays_one_sentence_whatever_its_cells_hold() -> None:
 def test_long_row_keeps_its_sentences() -> None:
     row = render_row(["Otter", "It works outdoors. " * 30, "€89"], ["Name", "Notes", "Price"])
     assert len(sentences(row)) == 31
+
+
+def test_row_is_known_as_one_by_those_who_read_it() -> None:
+    assert is_table_row(render_row(["Monday", "9:00 to 12:00", ""], ["Day", "Hours", "Remarks"]))
+    assert is_table_row(render_row(["A", "Ireland, Malta", "€4.90"], ["Zone", "Countries", "Price"]))
+    assert not is_table_row("Bring two things: a ticket and a friend; nothing else.")
+    assert not is_table_row("We are open. Day: Monday; Hours: 9:00 to 12:00.")
+    assert not is_table_row("We are closed.")

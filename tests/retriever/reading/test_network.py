@@ -53,6 +53,18 @@ def test_attention_is_the_same_fused_or_not(untrained: ReaderModel, pairs: list[
     assert {layer.attention.self.config._attn_implementation for layer in plain.layers} == {"eager"}
 
 
+def test_sixteen_bit_floats_are_not_imitated(
+    untrained: ReaderModel, pairs: list[ReadPair], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx512_f": True, "avx512_vnni": True})
+    seen: list[torch.dtype] = []
+    hook = untrained.layers[0].output.dense.register_forward_hook(lambda _, __, made: seen.append(made.dtype))
+    with torch.inference_mode():
+        untrained(pairs)
+    hook.remove()
+    assert set(seen) == {torch.float32}
+
+
 def test_only_what_was_trained_is_saved_and_it_loads_again(untrained: ReaderModel, tmp_path: Path) -> None:
     weights = untrained.trained()
     assert not any(name.startswith("embeddings") for name in weights)

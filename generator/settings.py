@@ -18,7 +18,7 @@ class GeneratorSettings(BaseModel):
     device: Literal["auto", "cpu", "cuda"] = Field(
         default="auto", description="Where the GPT-2 runs; auto takes CUDA if torch finds it."
     )
-    max_new_tokens: int = Field(default=96, ge=8, description="Longest composed answer, in tokens.")
+    max_new_tokens: int = Field(default=128, ge=8, description="Longest composed answer, in tokens.")
     max_sentences: int = Field(
         default=7, ge=1, description="Most sentences of a composed answer, rows of a table among them."
     )

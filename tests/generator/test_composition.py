@@ -1,11 +1,15 @@
 from __future__ import annotations
 
 import pytest
+from tokenizers import Tokenizer
 
 from domain.documents import Passage, ScoredPassage, StoredPassage
 from domain.text import sentence_spans
 from generator.composition import Composition
 from generator.evidence import ScoredSentence, Snippet
+from generator.language_model import SHIPPED_MODEL
+from generator.prompt import MarkedSentence, render_answer
+from generator.settings import GeneratorSettings
 from tests.fakes import ScriptedLanguageModel
 
 RETURNS = "Yes. You can return a lamp within 45 days. A label costs five euros. We pay the money back in a week."
@@ -71,3 +75,10 @@ def test_nothing_is_said_when_no_snippet_fits_the_context() -> None:
     model = ScriptedLanguageModel([], context_tokens=8)
     assert _said(Composition(model, "can I return a lamp", [_snippet(HOURS, 0)], 4, 4)) == []
     assert model.prompts == []
+
+
+def test_a_week_of_opening_hours_is_no_longer_than_an_answer_may_be() -> None:
+    days = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+    week = [MarkedSentence(f"Day: {day}; Hours: 10:00 to 17:00.", (1,)) for day in days]
+    tokens = Tokenizer.from_file(str(SHIPPED_MODEL / "tokenizer.json")).encode(render_answer(week)).ids
+    assert len(tokens) <= GeneratorSettings().max_new_tokens

@@ -2,9 +2,9 @@
 
 A step of one stream is bound by the time to start a kernel, a step of many streams by reading keys and values. So a
 layer is: norm and query-key-value product, attention, merging product, norm and widening product, narrowing product,
-each with what goes before and after folded into it; from sixteen rows on cuBLAS multiplies, and the norms are kernels
-of their own. Attention reads the columns that a row has and no more, so one captured graph serves every length. Triton
-comes with torch's builds for CUDA.
+each with what goes before and after folded into it. From sixteen rows on the norms are kernels of their own, and what
+is added to the residual stream is summed there in float32 by many blocks at once. Attention reads the columns that a
+row has and no more, so one captured graph serves every length. Triton comes with torch's builds for CUDA.
 """
 
 from __future__ import annotations
@@ -14,19 +14,20 @@ from dataclasses import dataclass
 import torch
 import triton
 from torch import Tensor
-from torch.nn import functional
 
 from generator.engines import kernels
 from generator.engines.static_cache import Gpt2, StaticCache
-from generator.engines.weights import Affine, BlockWeights
+from generator.engines.weights import Affine
 
 _ACTIVATIONS = {"tanh": 1, "none": 2}
 _SPLITS = 8  # of a single row's columns: its heads alone would leave most of the card idle
 _SAME = 16  # rows of a query: see ``kernels.attend``
 _ATTEND_BLOCK, _ATTEND_STAGES = 64, 4  # columns, and how many such blocks are on their way
 _PICK_BLOCK = 1024  # blocks of the vocabulary that are compared at once
-_MANY_ROWS = 16  # with cuBLAS 64 rows were 6 % faster on an H100; nothing between 17 and 63 was measured
 _MANY_OUTPUTS = 8192  # a vocabulary has more
+# docs/engines.md has what else was measured with 64 rows on an H100; nothing between 17 and 63 rows was.
+_MANY_ROWS = 16
+_MANY_BLOCK_N, _MANY_BLOCK_K = 32, 128
 _SPLIT_ROWS = 32  # from here on the batch goes in halves beside each other: one multiplies while the other one reads
 
 
@@ -55,6 +56,7 @@ class FusedStep:
             return torch.empty(slots, width, dtype=dtype, device=network.device)
 
         self._x, self._y = room(shape.width), room(shape.width)
+        self._summed = room(shape.width, torch.float32)  # the residual stream of many rows
         self._qkv, self._attended, self._wide = room(3 * shape.width), room(shape.width), room(wide)
         self._parts = torch.empty(_SPLITS, shape.width, dtype=torch.float32, device=network.device)
         self._peaks = torch.empty(_SPLITS, shape.heads, dtype=torch.float32, device=network.device)
@@ -68,31 +70,49 @@ class FusedStep:
     def __call__(self, rows: int) -> None:
         """One token for each of the first ``rows`` slots."""
         if self._beside is None or rows < _SPLIT_ROWS:
-            self._run(0, rows)
+            self._layers(slice(0, rows))
         else:
             here, half = torch.cuda.current_stream(self._network.device), rows // 2
             self._beside.wait_stream(here)
             with torch.cuda.stream(self._beside):
-                self._run(half, rows)
-            self._run(0, half)
+                self._layers(slice(half, rows))
+            self._layers(slice(0, half))
             here.wait_stream(self._beside)
+        self._choose(rows)
         self._state.count.add_(1)
 
-    def _run(self, first: int, end: int) -> None:
-        used, rows = slice(first, end), end - first
-        network, state, x = self._network, self._state, self._x[used]
+    def _layers(self, used: slice) -> None:
+        network, state, rows = self._network, self._state, used.stop - used.start
+        x, layer_of = (self._x, self._layer) if rows < _MANY_ROWS else (self._summed, self._layer_of_many)
         width, context = network.shape.width, network.shape.context
         tokens, columns = state.tokens[used], state.columns[used]
-        kernels.embed[rows,](tokens, columns, network.tokens, network.positions, x, context, width, _block_k(width))
+        kernels.embed[rows,](
+            tokens, columns, network.tokens, network.positions, x[used], context, width, _block_k(width)
+        )
         for layer in range(network.shape.layers):
-            if rows < _MANY_ROWS:
-                self._layer(layer, used)
-            else:
-                self._layer_of_many(layer, used)
-        n_blocks = self._logits(used)
-        best, places, emitted = self._best[used], self._places[used], state.emitted[:, used]
-        slots, strides = state.emitted.stride(0), state.strides[used]
-        kernels.pick[rows,](best, places, n_blocks, emitted, state.count, slots, tokens, columns, strides, _PICK_BLOCK)
+            layer_of(layer, used)
+
+    def _choose(self, rows: int) -> None:
+        """Of all rows at once, so that the vocabulary is read once."""
+        network, state = self._network, self._state
+        head = Affine(network.head, network.head)  # it has no bias, and none is read
+        if rows < _MANY_ROWS:
+            n_blocks = self._product(self._x[:rows], head, self._best, norm=network.norm, pick=True)
+        else:
+            self._normalise(self._summed[:rows], network.norm, 2 * network.shape.layers, self._y)
+            n_blocks = self._product(self._y[:rows], head, self._best, pick=True)
+        kernels.pick[rows,](
+            self._best,
+            self._places,
+            n_blocks,
+            state.emitted,
+            state.count,
+            state.emitted.stride(0),
+            state.tokens,
+            state.columns,
+            state.strides,
+            _PICK_BLOCK,
+        )
 
     def _layer(self, layer: int, used: slice) -> None:
         weights, x, y, wide = self._network.blocks[layer], self._x[used], self._y[used], self._wide[used]
@@ -103,22 +123,14 @@ class FusedStep:
         self._product(wide, weights.narrow, x, rest=y)
 
     def _layer_of_many(self, layer: int, used: slice) -> None:
-        """The same with cuBLAS. ``x`` lacks the biases of the products that were added to it; see ``_offsets``."""
-        weights, x, y = self._network.blocks[layer], self._x[used], self._y[used]
+        """``_summed`` lacks the biases of the products that were added to it; see ``_offsets``."""
+        weights, x, y, wide = self._network.blocks[layer], self._summed[used], self._y[used], self._wide[used]
         self._normalise(x, weights.norm_1, 2 * layer, y)
-        torch.addmm(weights.qkv.bias, y, weights.qkv.weight.t(), out=self._qkv[used])
-        x.addmm_(self._attend(layer, used), weights.merge.weight.t())
+        self._product(y, weights.qkv, self._qkv[used])
+        self._add_product(self._attend(layer, used), weights.merge, x)
         self._normalise(x, weights.norm_2, 2 * layer + 1, y)
-        x.addmm_(self._widened(y, weights), weights.narrow.weight.t())
-
-    def _logits(self, used: slice) -> int:
-        """The greatest logit of each block of the vocabulary, for ``kernels.pick``; returns the number of blocks."""
-        network, x, y = self._network, self._x[used], self._y[used]
-        head = Affine(network.head, network.head)  # it has no bias, and none is read
-        if len(x) < _MANY_ROWS:
-            return self._product(x, head, self._best[used], norm=network.norm, pick=used)
-        self._normalise(x, network.norm, 2 * network.shape.layers, y)
-        return self._product(y, head, self._best[used], pick=used)
+        self._product(y, weights.widen, wide, activation=_ACTIVATIONS[self._network.shape.gelu])
+        self._add_product(wide, weights.narrow, x)
 
     def _attend(self, layer: int, used: slice) -> Tensor:
         """(rows, width), or for a single row the parts that the merging product joins."""
@@ -150,11 +162,11 @@ class FusedStep:
         block = triton.next_power_of_2(width)
         kernels.normalise[len(x),](x, self._offsets[place], norm.weight, norm.bias, out, epsilon, width, block)
 
-    def _widened(self, y: Tensor, weights: BlockWeights) -> Tensor:
-        if self._network.shape.gelu == "tanh":  # cuBLAS does this one after its product
-            widened: Tensor = torch._addmm_activation(weights.widen.bias, y, weights.widen.weight.t(), use_gelu=True)
-            return widened
-        return functional.gelu(functional.linear(y, weights.widen.weight, weights.widen.bias))
+    def _add_product(self, x: Tensor, by: Affine, out: Tensor) -> None:
+        n, inner = by.weight.shape
+        kernels.add_product[triton.cdiv(n, _MANY_BLOCK_N), inner // _MANY_BLOCK_K](
+            x, by.weight, out, len(x), n, inner, _block_m(len(x)), _MANY_BLOCK_N, _MANY_BLOCK_K, num_warps=4
+        )
 
     def _product(
         self,
@@ -164,7 +176,7 @@ class FusedStep:
         norm: Affine | None = None,
         activation: int = 0,
         rest: Tensor | None = None,
-        pick: slice | None = None,
+        pick: bool = False,
     ) -> int:
         """Returns the number of blocks."""
         n, inner = by.weight.shape
@@ -172,8 +184,7 @@ class FusedStep:
         block_n = _block_n(rows, n)
         grid = int(triton.cdiv(n, block_n))
         norms = (norm.weight, norm.bias) if norm else (by.bias, by.bias)
-        places = self._places if pick is None else self._places[pick]
-        flags = (norm is not None, pick is None, activation, rest is not None, pick is not None)
+        flags = (norm is not None, not pick, activation, rest is not None, pick)
         rest = x if rest is None else rest
         epsilon = self._network.shape.epsilon
         if rows == 1:
@@ -188,7 +199,7 @@ class FusedStep:
                 self._peaks,
                 self._masses,
                 out,
-                places,
+                self._places,
                 n,
                 epsilon,
                 inner,
@@ -207,15 +218,15 @@ class FusedStep:
                 *norms,
                 rest,
                 out,
-                places,
+                self._places,
                 rows,
                 n,
                 epsilon,
                 inner,
                 *flags,
-                max(16, triton.next_power_of_2(rows)),
+                _block_m(rows),
                 block_n,
-                _block_k(inner),
+                _MANY_BLOCK_K if rows >= _MANY_ROWS and not pick else _block_k(inner),
                 num_warps=4,
                 num_stages=3 if n > _MANY_OUTPUTS else 4,
             )
@@ -225,10 +236,14 @@ class FusedStep:
 def _offsets(network: Gpt2) -> Tensor:
     """(2 * layers + 1, width) float32: the biases that the residual stream lacks before each norm.
 
-    cuBLAS adds a product to the stream in place, but no bias at once; a constant may as well be added where it is read.
+    Many blocks add to it where a product is added, and none of them is the first; a constant is added where it is read.
     """
     biases = [affine.bias.float() for block in network.blocks for affine in (block.merge, block.narrow)]
     return torch.stack([torch.zeros_like(biases[0]), *biases]).cumsum(0)
+
+
+def _block_m(rows: int) -> int:
+    return max(16, int(triton.next_power_of_2(rows)))
 
 
 def _block_k(inner: int) -> int:
@@ -241,4 +256,6 @@ def _block_n(rows: int, n: int) -> int:
         return 8 if rows == 1 else 64
     if rows == 1:
         return 4 if n <= 1024 else 8
+    if rows >= _MANY_ROWS:
+        return _MANY_BLOCK_N
     return 16 if n <= 2304 else 32

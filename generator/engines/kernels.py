@@ -165,6 +165,29 @@ def product(
 
 
 @triton.jit
+def add_product(
+    x,  # (rows, K)
+    weight,  # (N, K)
+    out,  # (rows, N) float32
+    rows,
+    N,
+    K: tl.constexpr,
+    BLOCK_M: tl.constexpr,
+    BLOCK_N: tl.constexpr,
+    BLOCK_K: tl.constexpr,
+):
+    """Adds x @ weight.T to ``out``: ``BLOCK_N`` columns and ``BLOCK_K`` of K, for all rows, so that much of the card
+    helps. Blocks add in any order, so the last bits of a sum in float32 vary from run to run."""
+    n = tl.program_id(0) * BLOCK_N + tl.arange(0, BLOCK_N)
+    m, k = tl.arange(0, BLOCK_M), tl.program_id(1) * BLOCK_K + tl.arange(0, BLOCK_K)
+    is_n, is_m = n < N, m < rows
+    part = tl.load(x + m[:, None] * K + k[None, :], mask=is_m[:, None], other=0.0)
+    of = tl.load(weight + n[:, None].to(tl.int64) * K + k[None, :], mask=is_n[:, None], other=0.0)
+    summed = tl.dot(part, tl.trans(of))
+    tl.atomic_add(out + m[:, None] * N + n[None, :], summed, mask=is_m[:, None] & is_n[None, :], sem="relaxed")
+
+
+@triton.jit
 def activated(x, ACTIVATION: tl.constexpr):
     """0 none, 1 GELU by tanh, 2 GELU."""
     if ACTIVATION == 1:

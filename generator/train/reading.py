@@ -43,6 +43,7 @@ _DRAWS_OF = {"companies": 4, "doc2dial": 4}  # how often their questions come, e
 _PASSAGES = 3
 _WORDS = (40, 120)  # of a passage; the product's have at most 200, but a short one costs less to learn from
 _LEFT_OUT = 0.15  # how often the answer is taken away where a set has no questions without one
+_NEW_MATTER = 0.08  # how often a question to a company comes after one that it has nothing to do with
 _SHOWN_HEADINGS = 0.3  # how often a heading that was made into the question may be seen
 
 
@@ -92,8 +93,10 @@ def rows_of(page: Page, rng: random.Random) -> Iterator[dict[str, Any]]:
     """A row for each question: its passage among others of the page, or only such as look right, where none answers."""
     index = Bm25([w for text in (line.heading, line.text) for w in content_words(text)] for line in page.lines)
     has_unanswerable = page.source in ("squad2", "companies", "clapnq", "intents")
-    for question, context, answers in page.asked:
-        wanted = content_words(f"{question} {context}")
+    for question, before, answers in page.asked:
+        is_new_matter = page.source == "companies" and not before and rng.random() < _NEW_MATTER
+        context = rng.choice(page.asked)[0] if is_new_matter else before
+        wanted = content_words(f"{question} {before}")
         known = set(answers)
         if answers and not has_unanswerable and rng.random() < _LEFT_OUT:
             page_lines, kept = [i for i in range(len(page.lines)) if i not in known], set()

@@ -14,6 +14,7 @@ import logging
 import math
 import os
 import random
+import re
 import sys
 import time
 import tomllib
@@ -65,6 +66,7 @@ class ReaderRecipe(BaseModel):
     dropout: float = 0.0  # on a CPU it more than doubles the time of a step
     repeat: dict[str, int] = {}  # source -> how often its questions are seen in an epoch
     keep: dict[str, int] = {}  # source -> at most so many of its questions in an epoch
+    whole_pages: tuple[str, ...] = ()  # kept besides, as "quillmere-pens"
     epochs: int = 1
     minutes: float | None = None  # the rate falls by the clock as well, and the run ends when the time is up
     batch: int = 12  # questions
@@ -157,6 +159,8 @@ def main(recipe_path: Path) -> None:
     recipe.folder.mkdir(parents=True, exist_ok=True)
     (recipe.folder / "recipe.json").write_text(recipe.model_dump_json(indent=1), encoding="utf-8")
     device = "cuda" if torch.cuda.is_available() else "cpu"
+    # cuDNN's attention is built anew for every length, which takes ten times as long as the step (docs/reader.md).
+    torch.backends.cuda.enable_cudnn_sdp(False)
     # On a CPU the way back through the fused attention takes longer than all other products together.
     attention = "eager" if device == "cpu" else "sdpa"
     model = load_reader(recipe.start, recipe.dropout, attention).to(device)
@@ -296,11 +300,13 @@ def _area(above: Sequence[float], below: Sequence[float]) -> float:
 def _epoch_rows(recipe: ReaderRecipe) -> list[Mapping[str, Any]]:
     rng = random.Random(recipe.seed)  # noqa: S311  # repeatable, not secret
     by_source: dict[str, list[Mapping[str, Any]]] = defaultdict(list)
+    whole: list[Mapping[str, Any]] = []
     for row in _read(recipe.data, "train"):
-        by_source[row["source"]].append(row)
+        page = "-".join(re.findall(r"[a-z0-9]+", row["page"].lower()))
+        (whole if page in recipe.whole_pages else by_source[row["source"]]).append(row)
     rows: list[Mapping[str, Any]] = []
     for _ in range(recipe.epochs):
-        epoch = []
+        epoch = list(whole)
         for source, found in sorted(by_source.items()):
             kept = rng.sample(found, min(len(found), recipe.keep.get(source, len(found))))
             epoch += kept * recipe.repeat.get(source, 1)

@@ -66,3 +66,13 @@ def test_heading_that_became_the_question_is_mostly_hidden() -> None:
     rows = _rows("medquad", (8,), headings_tell=True)
     shown = sum("Dogs\n\n" in p["text"] or "> Dogs" in p["lead"] for row in rows for p in row["passages"])
     assert 0 < shown < len(rows)
+
+
+def test_question_to_a_company_sometimes_follows_one_that_it_has_nothing_to_do_with() -> None:
+    asked = [("what about luggage", "", (8,)), ("when do you close", "", ()), ("in winter", "when do you close", ())]
+    rows = list(rows_of(Page("companies", "page", LINES, tuple(asked * 40), False), random.Random(3)))
+    before = {question: {r["context"] for r in rows if r["question"] == question} for question, _, _ in asked}
+    assert before["what about luggage"] == {"", *(question for question, _, _ in asked)}
+    assert before["in winter"] == {"when do you close"}
+    fresh = [r for r in rows if r["question"] == "what about luggage"]
+    assert sum(not r["context"] for r in fresh) > len(fresh) / 2

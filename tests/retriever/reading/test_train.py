@@ -80,6 +80,14 @@ def test_every_file_of_a_side_is_learnt_from(recipe: ReaderRecipe, tmp_path: Pat
     assert len(train._epoch_rows(recipe)) == recipe.epochs * (len(ROWS) + 1)
 
 
+def test_whole_page_is_kept_beside_what_is_drawn_of_its_source(recipe: ReaderRecipe, tmp_path: Path) -> None:
+    new = {**_row("when do you open", []), "page": "Hollin Tarn Watches"}
+    (tmp_path / "train-found.jsonl").write_text((json.dumps(new) + "\n") * 5, encoding="utf-8")
+    few = recipe.model_copy(update={"keep": {"made": 2}, "epochs": 1, "whole_pages": ("hollin-tarn-watches",)})
+    pages = [row["page"] for row in train._epoch_rows(few)]
+    assert (pages.count("Hollin Tarn Watches"), pages.count("fares")) == (5, 2)
+
+
 def test_folder_without_examples_says_what_makes_them(recipe: ReaderRecipe, tmp_path: Path) -> None:
     (tmp_path / "train.jsonl").unlink()
     with pytest.raises(FileNotFoundError, match=r"has no train.*\.jsonl; generator\.train\.reading writes it"):

@@ -3,6 +3,7 @@
     python -m benchmarks.golden               the visible half, for everyday work
     python -m benchmarks.golden --set-aside   the other half, once at the end of a piece of work
     python -m benchmarks.golden --languages   the same sixteen questions in seven languages
+    python -m benchmarks.golden --plain       what every shop is asked, in few words
     python -m benchmarks.golden --near-misses two other companies, every second question answered by nothing they wrote
 
 Writes benchmarks/results/golden_SET.json.
@@ -29,6 +30,7 @@ _SETS = {
     "visible": "queries.jsonl",
     "set_aside": "set_aside.jsonl",
     "languages": "languages.jsonl",
+    "plain": "plain.jsonl",
     "near_misses": "near_misses/queries.jsonl",
 }
 
@@ -46,6 +48,7 @@ def main() -> None:
     chosen = parser.add_mutually_exclusive_group()
     chosen.add_argument("--set-aside", dest="set", action="store_const", const="set_aside", help="the half set aside")
     chosen.add_argument("--languages", dest="set", action="store_const", const="languages", help="other languages")
+    chosen.add_argument("--plain", dest="set", action="store_const", const="plain", help="what every shop is asked")
     chosen.add_argument("--near-misses", dest="set", action="store_const", const="near_misses", help="other companies")
     name = parser.parse_args().set or "visible"
     with tempfile.TemporaryDirectory() as folder:

@@ -22,7 +22,7 @@ class GeneratorSettings(BaseModel):
     max_sentences: int = Field(
         default=7, ge=1, description="Most sentences of a composed answer, rows of a table among them."
     )
-    passages: int = Field(default=6, ge=1, le=50, description="Passages that a question's evidence is chosen from.")
+    passages: int = Field(default=9, ge=1, le=50, description="Passages that a question's evidence is chosen from.")
     evidence_words: int = Field(default=150, ge=20, description="Words of evidence shown to the model.")
     max_question_chars: int = Field(default=4000, ge=1, description="Longest question, in characters.")
     curated_at: float = Field(

@@ -63,6 +63,7 @@ class ReaderRecipe(BaseModel):
     data: Path
     folder: Path
     start: Path | None = None  # a folder with trained weights to go on from
+    start_share: float = 0.0  # of these weights in what is written: a mean forgets less (docs/reader.md)
     dropout: float = 0.0  # on a CPU it more than doubles the time of a step
     repeat: dict[str, int] = {}  # source -> how often its questions are seen in an epoch
     keep: dict[str, int] = {}  # source -> at most so many of its questions in an epoch
@@ -169,6 +170,10 @@ def main(recipe_path: Path) -> None:
     validation = [Asked(row, tokenizer) for row in _read(recipe.data, "validation")]
     random.Random(0).shuffle(validation)  # noqa: S311  # a part of it tells of the whole
     _train(recipe, model, tokenizer, rows, validation)
+    if recipe.start is not None and recipe.start_share:
+        before = load_reader(recipe.start).trained()
+        for name, weight in model.trained().items():
+            weight.lerp_(before[name].to(device), recipe.start_share)
     save_file({n: w.cpu().contiguous() for n, w in model.trained().items()}, recipe.folder / WEIGHTS_FILE)
     figures = evaluate(model, validation, recipe.side_by_side)
     (recipe.folder / "figures.json").write_text(json.dumps(figures, indent=1), encoding="utf-8")

@@ -31,7 +31,7 @@ def recipe(tmp_path: Path) -> ReaderRecipe:
 
 
 def _write(recipe: ReaderRecipe, path: Path) -> Path:
-    names = ("data", "folder", "batch", "epochs", "minutes", "rate", "checkpoint_seconds")
+    names = ("data", "folder", "start", "start_share", "batch", "epochs", "minutes", "rate", "checkpoint_seconds")
     known = {name: value for name in names if (value := getattr(recipe, name)) is not None}
     lines = [f"{name} = {json.dumps(value, default=str)}" for name, value in known.items()]
     path.write_text("\n".join(lines), encoding="utf-8")
@@ -86,6 +86,21 @@ def test_whole_page_is_kept_beside_what_is_drawn_of_its_source(recipe: ReaderRec
     few = recipe.model_copy(update={"keep": {"made": 2}, "epochs": 1, "whole_pages": ("hollin-tarn-watches",)})
     pages = [row["page"] for row in train._epoch_rows(few)]
     assert (pages.count("Hollin Tarn Watches"), pages.count("fares")) == (5, 2)
+
+
+def test_mean_with_the_start_lies_between_it_and_what_was_learnt(recipe: ReaderRecipe, tmp_path: Path) -> None:
+    train.main(_write(recipe, tmp_path / "recipe.toml"))
+    written = {}
+    for share in (0.0, 0.25, 1.0):
+        to = tmp_path / f"from-{share}"
+        again = recipe.model_copy(update={"start": recipe.folder, "start_share": share, "epochs": 1, "folder": to})
+        train.main(_write(again, tmp_path / "again.toml"))
+        written[share] = load_reader(to).trained()
+    before = load_reader(recipe.folder).trained()
+    for name, learnt in written[0.0].items():
+        torch.testing.assert_close(written[1.0][name], before[name])
+        torch.testing.assert_close(written[0.25][name], 0.75 * learnt + 0.25 * before[name])
+    assert any(not torch.equal(learnt, before[name]) for name, learnt in written[0.0].items())
 
 
 def test_folder_without_examples_says_what_makes_them(recipe: ReaderRecipe, tmp_path: Path) -> None:

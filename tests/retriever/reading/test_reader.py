@@ -34,15 +34,29 @@ def reader() -> MiniLMReader:
 
 
 def test_sentence_that_answers_in_other_words_is_best_of_all_passages(reader: MiniLMReader) -> None:
+    """Of fourteen questions eleven at least; guessing gets two."""
     asked = {
         "do you deliver on sundays": 0,
+        "at what time of day do you bring it": 0,
+        "what happens if i am not in": 1,
+        "can my neighbour take it": 1,
         "how long do you keep my package for me": 2,
+        "until when can i fetch it from the depot": 2,
+        "do you carry a washing machine upstairs": 3,
+        "will you bring a heavy sofa up to my flat": 3,
+        "what do you charge for delivery": 4,
+        "price of delivery": 4,
+        "is it free above 50": 5,
+        "when do i pay nothing for shipping": 5,
         "what is it to malta, an island": 6,
+        "do i pay more on an island": 6,
     }
-    for question, best in asked.items():
+    found = {}
+    for question in asked:
         told, paid = reader.read(question, "", PASSAGES)
         assert (told.shape, paid.shape) == ((4,), (3,))
-        assert int(np.argmax(np.concatenate([told, paid]))) == best, question
+        found[question] = int(np.argmax(np.concatenate([told, paid])))
+    assert sum(found[question] == best for question, best in asked.items()) >= 11, found
 
 
 def test_question_that_nothing_answers_scores_below_one_that_something_does(reader: MiniLMReader) -> None:

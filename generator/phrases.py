@@ -203,6 +203,12 @@ def phrase(courtesy: Courtesy, language: str) -> FixedPhrase:
     return FixedPhrase(_WORDINGS[language].said[_ORDER.index(courtesy)])
 
 
+def is_refusal(text: str) -> bool:
+    """True for what was said where a question stayed unanswered, in any of our languages, the offer included."""
+    kinds = (Courtesy.REFUSAL, Courtesy.PRIVATE, Courtesy.OPINION, Courtesy.NO_KNOWLEDGE)
+    return text.startswith(tuple(phrase(kind, language).text for kind in kinds for language in LANGUAGES))
+
+
 def not_found(question: str, language: str) -> FixedPhrase:
     """Names the part of a message that stays unanswered."""
     named = " ".join(question.split()).strip(" ¿?!.,;:؟。！？").replace("[", "(").replace("]", ")")

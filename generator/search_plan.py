@@ -11,6 +11,7 @@ from domain.documents import ScoredPassage
 from domain.protocols import SearchContext, Searcher, SearchResult
 from generator import courtesy
 from generator.condense import carried, condense, conversation, is_follow_up, join_part, last_answer
+from generator.phrases import is_refusal
 from generator.questions import split_questions
 
 # Of a passage's score, the share of what was said before: most where the question says little by itself. A new matter
@@ -48,11 +49,13 @@ def plan_searches(message: str, history: Sequence[ChatMessage], max_chars: int) 
     """
     planned: list[PlannedSearch] = []
     history = _without_courtesies(history)
+    answered = _without_refusals(history)
     told = last_answer(history)
     for part in split_questions(courtesy.without_greeting(message)):
-        query = join_part(part, planned[-1].query) if planned else condense(part, history)
-        context = None if planned else _context(part, history, max_chars)
-        before = query.removesuffix(part).strip() if planned else carried(history)
+        said = history if is_follow_up(part) else answered
+        query = join_part(part, planned[-1].query) if planned else condense(part, said)
+        context = None if planned else _context(part, said, max_chars)
+        before = query.removesuffix(part).strip() if planned else carried(said)
         planned.append(PlannedSearch(part, query if len(query) <= max_chars else part, context, told, before))
     return planned
 
@@ -72,6 +75,18 @@ def _without_courtesies(history: Sequence[ChatMessage]) -> list[ChatMessage]:
         if message.role is Role.USER:
             is_courtesy = courtesy.recognise(message.content) is not None
         if not is_courtesy:
+            kept.append(message)
+    return kept
+
+
+def _without_refusals(history: Sequence[ChatMessage]) -> list[ChatMessage]:
+    """What was asked in vain tells nothing of a new question; one that leans on it is another matter."""
+    kept: list[ChatMessage] = []
+    for message in history:
+        if message.role is not Role.USER and is_refusal(message.content):
+            while kept and kept[-1].role is Role.USER:
+                kept.pop()
+        else:
             kept.append(message)
     return kept
 

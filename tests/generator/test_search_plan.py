@@ -3,10 +3,12 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+import pytest
 
 from domain.chat import ChatMessage, Role
 from domain.documents import Passage, ScoredPassage, StoredPassage
 from domain.protocols import SearchResult
+from generator.phrases import LANGUAGES, Courtesy, phrase
 from generator.search_plan import interleave, plan_searches
 
 
@@ -33,6 +35,19 @@ def test_question_after_a_greeting_is_searched_for_by_itself() -> None:
     history = [_said(Role.USER, "Hello"), _said(Role.ASSISTANT, "Hello! What would you like to know?")]
     (search,) = plan_searches("How long is the warranty?", history, 4000)
     assert search.query == "How long is the warranty?"
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_question_that_stayed_unanswered_tells_nothing_of_a_new_one(language: str) -> None:
+    refusal = " ".join(phrase(said, language).text for said in (Courtesy.REFUSAL, Courtesy.OFFER))
+    kettles = [_said(Role.USER, "Do you repair kettles?"), _said(Role.ASSISTANT, "Yes. A repair costs 25 EUR. [1]")]
+    vain = [_said(Role.USER, "Do you have a shop in London?"), _said(Role.ASSISTANT, refusal)]
+    (alone,) = plan_searches("How much is delivery to Norway?", vain, 4000)
+    assert (alone.context, alone.before) == (None, "")
+    (after,) = plan_searches("How much is delivery to Norway?", [*kettles, *vain], 4000)
+    assert after.before == "Do you repair kettles? Yes. A repair costs 25 EUR."
+    (leaning,) = plan_searches("and in Paris?", vain, 4000)
+    assert "London" in leaning.query
 
 
 def test_each_question_of_a_message_is_searched_for() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+import time
 from collections.abc import Iterator, Mapping, Sequence, Set
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,8 +13,10 @@ from tempfile import TemporaryDirectory
 import numpy as np
 
 from api.bootstrap import Services, build_services
+from api.commands.context import open_services, working
 from api.deletion import delete_document
 from api.settings import Settings
+from api.uploads import store_upload
 from benchmarks.golden import answerdesk
 from domain.ids import sha256_hex
 from domain.protocols import Embedder, LanguageModel, SearchResult, Vectors
@@ -24,6 +27,7 @@ ROOT = Path(__file__).resolve().parent.parent
 # What decides about a built knowledge base, whose schema is brought up to date when it is opened, and about answers.
 _INGESTING = ("ingest", "retriever", "domain/documents.py", "domain/text.py")
 _ANSWERING = ("api/bootstrap.py", "domain", "generator", "ingest", "retriever", "storage")
+_ALL = 10_000  # documents of a knowledge base
 _NEVER_ANSWERS = {"__pycache__", "train"}
 _NEVER_INGESTS = _NEVER_ANSWERS | {"reading"}
 
@@ -48,11 +52,14 @@ def build_collections(collections: Mapping[str, Mapping[str, str | Path]], work_
         return folder
     unfinished = folder.with_suffix(".unfinished")
     shutil.rmtree(unfinished, ignore_errors=True)
-    for collection, files in contents.items():
-        with TemporaryDirectory() as holder:
+    own = settings.model_copy(update={"data_dir": unfinished, "database_url": ""})
+    with open_services(own) as services:
+        for collection, files in contents.items():
             for name, content in files.items():
-                (Path(holder) / name).write_bytes(content)
-            answerdesk(unfinished, "ingest", holder, "--collection", collection, "--wait")
+                store_upload(services, name, [content], collection)
+        with working(services):
+            while not all(document.status.is_final for document in services.documents.list_documents(limit=_ALL)):
+                time.sleep(settings.ingest.poll_seconds)
     answerdesk(unfinished, "reindex")
     unfinished.rename(folder)
     return folder
@@ -116,7 +123,7 @@ class _Lent:
 
 def documents_by_source(services: Services, collection: str) -> dict[str, str]:
     """Document id by file name."""
-    ledger = services.documents.list_documents(collection=collection, limit=10_000)
+    ledger = services.documents.list_documents(collection=collection, limit=_ALL)
     return {document.source: document.document_id for document in ledger}
 
 

@@ -32,6 +32,7 @@ from generator.augmentation import vary_question
 from generator.dataset import GroundedExample, is_held_out
 from generator.evaluation import GoldenQuery
 from generator.evidence import ScoredSentence, Snippet, choose_snippets, score_sentences
+from generator.prompt import ask_after
 from generator.train.build import save_examples
 from generator.train.companies import read_companies
 from generator.train.company_examples import right_answer, rightly_said
@@ -53,6 +54,7 @@ class Asked:
     query: GoldenQuery
     is_training: bool
     question: str
+    before: str
     found: tuple[ScoredSentence, ...]
 
     @property
@@ -113,8 +115,9 @@ def _ask(services: Services, embedder: Embedder, source: str, query: GoldenQuery
     searched = search_once(services, query)
     if searched is None:
         return None
-    found = score_sentences(*searched, embedder, services.usable_reader).sentences
-    return Asked(source, query, is_training, searched[0].query, found) if found else None
+    planned, result = searched
+    found = score_sentences(planned, result, embedder, services.usable_reader).sentences
+    return Asked(source, query, is_training, planned.as_searched(result), planned.before, found) if found else None
 
 
 def _examples(asked: Asked, rng: random.Random) -> Iterator[GroundedExample]:
@@ -139,12 +142,15 @@ def _says(sentence: ScoredSentence, gold: Sequence[str]) -> bool:
 def _example(
     asked: Asked, found: Sequence[ScoredSentence], question: str, words: int, rng: random.Random
 ) -> GroundedExample | None:
-    evidence = tuple(snippet.shown() for snippet in choose_snippets(found, words))
+    snippets = choose_snippets(found, words)
+    evidence = tuple(snippet.shown() for snippet in snippets)
     answer = right_answer(asked.gold, evidence)
     missed = asked.query.answerable and not answer
     if not evidence or (missed and (not asked.is_training or rng.random() > _MISSED)):
         return None
-    return GroundedExample(asked.source, asked.query.collection or "", question, evidence, answer)
+    line = ask_after(asked.before, question)
+    log_odds = tuple(round(snippet.log_odds, 4) for snippet in snippets)
+    return GroundedExample(asked.source, asked.query.collection or "", line, evidence, answer, log_odds)
 
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@ from functools import cached_property, lru_cache
 from domain.text import words
 from generator.augmentation import STOPWORDS, vary_question
 from generator.distractors import Bm25
-from generator.prompt import Evidence, MarkedSentence, render_answer, render_prompt
+from generator.prompt import Evidence, MarkedSentence, ask_after, render_answer, render_prompt
 
 _HELD_OUT_PARTS = 3
 _VALIDATION_PARTS = 20
@@ -59,6 +59,7 @@ class Seed:
     """A question, the passage it is about, and which of its sentences answer it (none: the passage does not).
 
     ``reply`` is a human wording of the answer; where it stands it is the target instead of the copied sentences.
+    ``before`` is what was said before a follow-up.
     """
 
     source: str
@@ -67,15 +68,19 @@ class Seed:
     answer: tuple[int, ...]
     reply: str = ""
     show_heading: bool = True
+    before: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class GroundedExample:
+    """A prompt and its right answer; ``log_odds`` are those of the evidence where the product weighed it."""
+
     source: str
     document: str
     question: str
     evidence: tuple[Evidence, ...]
     answer: tuple[MarkedSentence, ...]
+    log_odds: tuple[float, ...] = ()
 
     def prompt(self) -> str:
         return render_prompt(self.question, self.evidence)
@@ -124,7 +129,7 @@ class ExampleBuilder:
     def build(self, seed: Seed, rng: random.Random) -> GroundedExample:
         """One example; the same seed gives another one each time: other evidence, order and wording."""
         absent = bool(seed.answer) and rng.random() < self._refusal_share
-        wanted = content_words(seed.question)
+        wanted = content_words(f"{seed.before} {seed.question}")
         gold = [] if absent else [_gold_snippet(seed, wanted, rng)]
         n = rng.choices(range(1, _MAX_SNIPPETS + 1), _SNIPPETS)[0]
         budget = rng.randint(*_EVIDENCE_WORDS) - sum(_size(snippet.sentences) for snippet in gold)
@@ -143,7 +148,7 @@ class ExampleBuilder:
         return GroundedExample(
             seed.source,
             seed.passage.document,
-            vary_question(seed.question, rng),
+            ask_after(seed.before, vary_question(seed.question, rng)),
             tuple(Evidence(" ".join(s.sentences), s.heading if seed.show_heading else "") for s in shown),
             tuple(MarkedSentence(text, (rank + 1,)) for text in told),
         )

@@ -8,6 +8,8 @@ causal model then reads every evidence token already knowing what is asked::
     [2] Shipping: We deliver in two days.
     Answer: You can return an item within 30 days of delivery. [1]
 
+A follow-up stands behind what was said before: ``Question: can lamps go back? Within 30 days. >> and used ones``.
+
 Each sentence of the answer is followed by the marks of the evidence it rests on. An answer of ``[0]`` cites nothing:
 the evidence does not hold the answer. The marks follow the full stop so that a copied sentence stays one unbroken run.
 """
@@ -19,6 +21,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 REFUSAL = "[0]"
+_NOW = ">>"  # between what was said before and the question
 _MARKED_SENTENCE = re.compile(r"(?P<text>[^\[\]]*[^\[\]\s])\s*(?P<marks>(?:\[\d{1,2}\]\s*)+)")
 _MARK = re.compile(r"\[(\d{1,2})\]")
 _MARK_BEGUN = re.compile(r"(?:\[\d{0,2})?")  # nothing yet, or a mark of which the rest is still to come
@@ -38,6 +41,11 @@ class MarkedSentence:
 
     text: str
     marks: tuple[int, ...]
+
+
+def ask_after(before: str, question: str) -> str:
+    """The question line of a follow-up; ``before`` is what ``generator.condense.carried`` keeps of the conversation."""
+    return f"{before} {_NOW} {question}" if before else question
 
 
 def render_prompt(question: str, evidence: Sequence[Evidence]) -> str:

@@ -172,6 +172,7 @@ def _as_example(row: dict[str, Any]) -> GroundedExample:
         row["question"],
         tuple(Evidence(**piece) for piece in row["evidence"]),
         tuple(MarkedSentence(told["text"], tuple(told["marks"])) for told in row["answer"]),
+        tuple(row["log_odds"]),
     )
 
 

@@ -5,8 +5,9 @@ A branch sees the prompt, what was said before it, and itself, at the positions 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
@@ -21,7 +22,8 @@ from generator.train.choices import Choice, Vocabulary
 class Node:
     """A branch: what it sees, where its last token stands, and for each of its tokens what predicts it.
 
-    The first ``opening`` of these are what the candidate is judged by.
+    The first ``opening`` of these are what the candidate is judged by. ``snippet`` is the number of the evidence that
+    it is from (0: declining, or the end), whose ``log_odds`` are NaN where the product did not weigh it.
     """
 
     seen: tuple[tuple[int, int], ...]
@@ -29,6 +31,8 @@ class Node:
     position: int
     scored: tuple[tuple[int, int], ...] = ()  # (index of the predicting token, token)
     opening: int = 0
+    snippet: int = 0
+    log_odds: float = math.nan
 
 
 @dataclass
@@ -164,8 +168,11 @@ def choice_tree(
         nodes: list[Node] = []
         for i in others:
             opening = vocabulary.opening(sentences[i])
-            whole = [*sentences[i], *vocabulary.marks[choice.sentences[i][2]]]
-            nodes.append(tree.branch(state, whole if i == right else whole[:opening], opening))
+            mark = choice.sentences[i][2]
+            whole = [*sentences[i], *vocabulary.marks[mark]]
+            node = tree.branch(state, whole if i == right else whole[:opening], opening)
+            log_odds = choice.log_odds[mark - 1] if choice.log_odds else math.nan
+            nodes.append(replace(node, snippet=mark, log_odds=log_odds))
         nodes.append(tree.branch(state, [vocabulary.end] if step else vocabulary.marks[0]))
         at = others.index(right) if right is not None else len(others)
         steps.append((nodes, at))
@@ -186,6 +193,9 @@ class ChoiceBatch:
     sizes: Tensor  # (n_choices,) candidates of each
     right: Tensor  # (n_choices,) which of them is right
     is_first: Tensor  # (n_choices,) of its answer
+    is_weighed: Tensor  # (n_choices,) bool: a first one, answered by evidence that the product weighed
+    snippet: Tensor  # (n_choices, n_candidates) see ``Node``; 0 for padding,
+    log_odds: Tensor  # and float32
     cells: Tensor  # (n_tokens,) of each scored token
     is_opening: Tensor  # (n_tokens,) bool: a candidate is judged by these
     is_said: Tensor  # (n_tokens,) bool: of the right candidate
@@ -200,6 +210,9 @@ class ChoiceBatch:
             self.sizes.to(device),
             self.right.to(device),
             self.is_first.to(device),
+            self.is_weighed.to(device),
+            self.snippet.to(device),
+            self.log_odds.to(device),
             self.cells.to(device),
             self.is_opening.to(device),
             self.is_said.to(device),
@@ -218,11 +231,15 @@ def choice_batch(made: Sequence[tuple[Tree, list[tuple[list[Node], int]]]]) -> C
         for place in range(len(node.scored))
     ]
     at, is_opening, is_said = torch.tensor(cells).T.contiguous()
+    padded = [[*found, *[Node((), 0, 0)] * (width - len(found))] for _, found, _ in choices]
     return ChoiceBatch(
         tree_tensors([tree for tree, _ in made], [[n for found, _ in steps for n in found] for _, steps in made]),
         torch.tensor([len(found) for _, found, _ in choices]),
         torch.tensor([right for *_, right in choices]),
         torch.tensor([is_first for is_first, *_ in choices]),
+        torch.tensor([is_first and not math.isnan(found[right].log_odds) for is_first, found, right in choices]),
+        torch.tensor([[node.snippet for node in row] for row in padded]),
+        torch.tensor([[node.log_odds for node in row] for row in padded]),
         at,
         is_opening.bool(),
         is_said.bool(),

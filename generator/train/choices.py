@@ -28,12 +28,14 @@ OPENING_WORDS = 8  # as in generator.composition
 class Choice:
     """A prompt's tokens, its evidence's sentences as ``(start, end, mark)`` in them, and which were said, in order.
 
-    A candidate is its tokens in the prompt, which begin with the space before the sentence, and the mark.
+    A candidate is its tokens in the prompt, which begin with the space before the sentence, and the mark. ``log_odds``
+    are those of each piece of evidence, as the product weighed it; empty where it did not.
     """
 
     prompt: Sequence[int]
     sentences: Sequence[tuple[int, int, int]]
     said: Sequence[int]
+    log_odds: Sequence[float] = ()
 
 
 @dataclass(frozen=True)
@@ -76,7 +78,7 @@ def as_choice(example: GroundedExample, tokenizer: PreTrainedTokenizerBase) -> C
         if at is None:
             return None
         said += [at] if at not in said else []
-    return Choice(encoded["input_ids"], found, sorted(said)) if found else None
+    return Choice(encoded["input_ids"], found, sorted(said), example.log_odds) if found else None
 
 
 def evidence_sentences(prompt: str, evidence: Sequence[Evidence]) -> list[tuple[Span, int]]:
@@ -113,6 +115,8 @@ class PackedChoices:
     sentence_starts: npt.NDArray[np.int64]
     said: npt.NDArray[np.int16]
     said_starts: npt.NDArray[np.int64]
+    log_odds: npt.NDArray[np.float32]
+    log_odds_starts: npt.NDArray[np.int64]
 
     @classmethod
     def of(cls, choices: Sequence[Choice]) -> PackedChoices:
@@ -126,6 +130,8 @@ class PackedChoices:
             starts(len(c.sentences) for c in choices),
             np.array([i for c in choices for i in c.said], np.int16),
             starts(len(c.said) for c in choices),
+            np.array([odds for c in choices for odds in c.log_odds], np.float32),
+            starts(len(c.log_odds) for c in choices),
         )
 
     @classmethod
@@ -160,12 +166,12 @@ class PackedChoices:
         return digest.hexdigest()
 
     def __getitem__(self, i: int) -> Choice:
-        def part(values: npt.NDArray[np.generic], starts: npt.NDArray[np.int64]) -> list[int]:
-            cut: list[int] = values[starts[i] : starts[i + 1]].tolist()
-            return cut
+        def part(values: npt.NDArray[np.generic], starts: npt.NDArray[np.int64]) -> Any:
+            return values[starts[i] : starts[i + 1]].tolist()
 
         return Choice(
             part(self.tokens, self.token_starts),
-            part(self.sentences, self.sentence_starts),  # type: ignore[arg-type]  # rows of three
+            part(self.sentences, self.sentence_starts),
             part(self.said, self.said_starts),
+            part(self.log_odds, self.log_odds_starts),
         )

@@ -1,19 +1,16 @@
 """Fine-tunes a GPT-2 to choose: ``python -m generator.train.choose RECIPE.toml`` (again to resume).
 
-The loss is a softmax over the candidates' log-likelihoods at each step of the answer, which is how the model is used:
-no token has to be likely by itself, the right sentence has to be likelier than the others. A share of the ordinary loss
-keeps the right sentences writable.
+The loss is a softmax over the candidates' log-likelihoods at each step of the answer: no token has to be likely by
+itself, the right sentence has to be likelier than the others. Where the product's evidence is known, the first choice
+is also trained as the product makes it, with the evidence's log-odds added: what the evidence tells already, the GPT-2
+need not learn, and what it is wrong about counts most. A share of the ordinary loss keeps the right sentences writable.
 """
 
 from __future__ import annotations
 
-import json
 import logging
-import math
 import sys
-import time
 from collections.abc import Iterator, Sequence
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -23,199 +20,120 @@ from pydantic import Field
 from torch import Tensor
 from torch.nn import functional
 from torch.utils.data import DataLoader, Dataset
-from torch.utils.tensorboard import SummaryWriter
-from transformers import GPT2LMHeadModel
 
+from domain.protocols import ProgressListener
+from generator.composition import WEIGHTS
+from generator.engines.model_folder import inspect_model_folder
 from generator.train.adapters import FullWeights
 from generator.train.candidate_trees import ChoiceBatch, Scores, batch_scores, choice_batch, choice_tree
-from generator.train.checkpoint import load_newest_checkpoint, save_checkpoint
+from generator.train.checkpoint import room_on_disk
 from generator.train.choices import Choice, PackedChoices, Vocabulary
-from generator.train.loop import RunMismatch
-from generator.train.optimization import make_optimizers, set_rates
+from generator.train.finetune import load_model
+from generator.train.loop import fit, save_model
+from generator.train.optimization import mixed_precision
 from generator.train.recipe import Stage, TrainRecipe, read_recipe
 from generator.train.tokenizer import load_tokenizer
 
-logger = logging.getLogger(__name__)
 _DRAWN_TOGETHER = 96  # examples a batch of 8,192 tokens: they are sorted by length, so that it wastes little padding
 _VALIDATED_TOGETHER = 8
-_GOING = 50  # steps over which the loss that is logged is a mean
 
 
 class ChooseRecipe(TrainRecipe):
-    """A ``TrainRecipe`` with the knobs of choosing; its stages and lengths are not used.
-
-    With ``minutes`` the rate falls by the clock as well, so that the run ends at its lowest rate when the time is up,
-    however busy the machine is. Such a run cannot be repeated exactly.
-    """
+    """A ``TrainRecipe`` with the knobs of choosing; its stages and lengths are not used."""
 
     start: Path
     stages: tuple[Stage, ...] = ()
     warmup: int = 20
+    accumulate: int = 1
     matrix_rate: float = 5e-4
     vector_rate: float = 5e-4
     final_rate: float = 0.02
     batch_tokens: int = 8192
-    writing_weight: float = 0.1  # of the ordinary loss in nats a token, beside the choices' loss in nats a choice
+    beside_weight: float = 3.0  # of the choice beside the evidence, next to the choices' loss by themselves
+    writing_weight: float = 0.1  # of the ordinary loss in nats a token, next to that in nats a choice
     later_weight: float = 0.5  # of the choices after the first: what to say next, and where to stop
     validation_examples: int = 300
-    choices: dict[str, int] = Field(
-        default={"grounded": 1}
-    )  # how often an epoch has the rows of each ``data/choices`` file
+    # How often an epoch has the rows of each ``data/choices`` file, and the files that measure.
+    choices: dict[str, int] = Field(default={"grounded": 1})
+    validation: tuple[str, ...] = ("validation",)
     workers: int = 0  # processes that make batches beside the training; a GPU waits for them
-    minutes: float | None = None
 
 
-def choose(recipe: ChooseRecipe) -> Path:
+def choose(recipe: ChooseRecipe, progress: ProgressListener | None = None) -> Path:
     """Run (or resume) the recipe; returns the folder of the finished model, ``run/model``.
 
     Raises:
-        FloatingPointError: a loss or gradient was no number; the newest checkpoint is from before that.
-        RunMismatch: the run folder holds a run on other data or from another model.
+        ModelMissing, ModelUnsuitable: the start is no GPT-2 folder, or pickled.
+        TrainingDiverged: a loss was NaN or infinite. Nothing is saved after the last good checkpoint.
+        RunMismatch: the run folder holds another run.
+        StorageFull: the last checkpoint is intact.
     """
-    torch.set_num_threads(recipe.threads)
-    torch.manual_seed(recipe.seed)
+    inspect_model_folder(recipe.start)
     tokenizer = load_tokenizer(recipe.start)
-    vocabulary = Vocabulary.of(tokenizer)
-    rows = PackedChoices.joined(
-        [
-            PackedChoices.load(recipe.data / f"choices/{name}.npz")
-            for name, n in recipe.choices.items()
-            for _ in range(n)
-        ]
-    )
-    held = PackedChoices.load(recipe.data / "choices/validation.npz")
-    picked = np.random.default_rng(0).permutation(len(held))[: recipe.validation_examples]
-    validation = [held[int(i)] for i in picked]
-    _record_run(recipe, rows)
-    run = _Run(recipe, load_for_choosing(recipe.start))
-    skipped = run.done
-    for batch in planned_batches(rows, vocabulary, recipe):
-        if run.way >= 1 or run.done >= recipe.last_step:
-            break
-        if skipped > 0:  # the draws of the steps already done are replayed
-            skipped -= 1
-            continue
-        run.step(batch)
-        if run.done % recipe.validate_every == 0:
-            run.report(validate(run.model, validation, vocabulary))
-        if run.done % recipe.checkpoint_every == 0:
-            run.save()
-    run.report(validate(run.model, validation, vocabulary))
-    run.save()
-    folder = recipe.run / "model"
-    run.model.config.activation_function = "gelu_new"  # the same function under the name that every GPT-2 has
-    run.model.save_pretrained(str(folder))
-    tokenizer.save_pretrained(str(folder))
-    return folder
+    files = [recipe.data / f"choices/{name}.npz" for name, n in recipe.choices.items() for _ in range(n)]
+    held = [PackedChoices.load(recipe.data / f"choices/{name}.npz") for name in recipe.validation]
+    rows = PackedChoices.joined([PackedChoices.load(file) for file in files])
+    objective = ChoiceObjective(recipe, rows, PackedChoices.joined(held), Vocabulary.of(tokenizer))
+    with room_on_disk(recipe.run):
+        weights = fit(recipe, load_model(recipe.start, recipe.dropout), objective, progress)
+        return save_model(recipe.run / "model", weights.merged(), tokenizer)
 
 
-def _record_run(recipe: ChooseRecipe, rows: PackedChoices) -> None:
-    """The run folder says what made it: the resolved recipe, the data's hash, the versions that computed it."""
-    recipe.run.mkdir(parents=True, exist_ok=True)
-    record = {
-        "recipe": recipe.model_dump(mode="json"),
-        "data": {"rows": len(rows), "sha256": rows.fingerprint()},
-        "versions": {name: version(name) for name in ("torch", "transformers", "tokenizers", "numpy")},
-    }
-    path = recipe.run / "run.json"
-    if path.exists():
-        before = json.loads(path.read_text(encoding="utf-8"))
-        if before["data"] != record["data"] or before["recipe"]["start"] != str(recipe.start):
-            raise RunMismatch(
-                f"{recipe.run} holds a run on other data or from another model.", "Remove it, or name another run."
-            )
-    path.write_text(json.dumps(record, indent=1), encoding="utf-8")
+class ChoiceObjective:
+    """See ``generator.train.loop.Objective``."""
 
-
-def load_for_choosing(folder: Path) -> GPT2LMHeadModel:
-    """In float32, without dropout; the fused form of GPT-2's activation saves a fifth of the time on a CPU."""
-    model: GPT2LMHeadModel = GPT2LMHeadModel.from_pretrained(
-        str(folder),
-        dtype=torch.float32,
-        attn_implementation="sdpa" if torch.cuda.is_available() else "eager",
-        activation_function="gelu_pytorch_tanh",
-        resid_pdrop=0.0,
-        embd_pdrop=0.0,
-        attn_pdrop=0.0,
-    )
-    return model.to("cuda" if torch.cuda.is_available() else "cpu").train()
-
-
-class _Run:
-    """What changes while a recipe runs, resumed from the newest good checkpoint when there is one."""
-
-    def __init__(self, recipe: ChooseRecipe, model: GPT2LMHeadModel) -> None:
+    def __init__(
+        self, recipe: ChooseRecipe, rows: PackedChoices, validation: PackedChoices, vocabulary: Vocabulary
+    ) -> None:
         self._recipe = recipe
-        self.model = model
-        self._optimizers = make_optimizers(FullWeights(model), recipe)
-        self.done, self._examples, self._tokens, self._before = 0, 0, 0, 0.0
-        self._losses: list[float] = []
-        found = load_newest_checkpoint(recipe.run / "checkpoints")
-        if found is not None:
-            self.done, state = found
-            self._examples, self._tokens, self._before = state["examples"], state["tokens"], state["seconds"]
-            model.load_state_dict(state["model"])
-            for optimizer, stored in zip(self._optimizers, state["optimizers"], strict=True):
-                optimizer.load_state_dict(stored)
-        self._writer = SummaryWriter(str(recipe.run / "curve"), purge_step=self.done)
-        self._started = time.monotonic()
+        self._rows = rows
+        self._validation = validation
+        drawn = np.random.default_rng(0).permutation(len(validation))[: recipe.validation_examples]
+        self._held = [validation[int(i)] for i in drawn]
+        self._vocabulary = vocabulary
 
-    @property
-    def seconds(self) -> float:
-        return self._before + time.monotonic() - self._started
+    def batches(self) -> Iterator[ChoiceBatch]:
+        return planned_batches(self._rows, self._vocabulary, self._recipe)
 
-    @property
-    def way(self) -> float:
-        """How much of the run is done, 0..1: by steps, or by the clock where that is further."""
-        by_clock = self.seconds / 60 / self._recipe.minutes if self._recipe.minutes else 0.0
-        return max(self.done / self._recipe.steps, by_clock)
+    def loss(self, weights: FullWeights, batch: ChoiceBatch) -> dict[str, Tensor]:
+        view: Any = _View(weights, self._recipe)
+        batch = batch.to(view.device)
+        return losses(batch_scores(view, batch), batch, self._recipe)
 
-    def step(self, batch: ChoiceBatch) -> None:
-        recipe = self._recipe
-        cosine = 0.5 * (1 + math.cos(math.pi * min(1.0, self.way)))
-        warmth = min(1.0, (self.done + 1) / recipe.warmup)
-        set_rates(self._optimizers, warmth * (recipe.final_rate + (1 - recipe.final_rate) * cosine))
-        batch = batch.to(self.model.device)
-        choosing, writing = losses(batch_scores(self.model, batch), batch, recipe)
-        (choosing + recipe.writing_weight * writing).backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
-        norm = float(torch.nn.utils.clip_grad_norm_(self.model.parameters(), recipe.clip))
-        if not math.isfinite(norm):
-            raise FloatingPointError(f"gradient norm {norm} at step {self.done}; lower the rates and run again")
-        for optimizer in self._optimizers:
-            optimizer.step()
-            optimizer.zero_grad(set_to_none=True)
-        self.done += 1
-        self._examples += len(batch)
-        self._tokens += batch.n_tokens
-        self._losses = [*self._losses[1 - _GOING :], float(choosing.detach())]
-        self._writer.add_scalar("loss/choosing", self._losses[-1], self.done)
-        self._writer.add_scalar("loss/writing", float(writing.detach()), self.done)
-        if self.done % 20 == 0:
-            told = (
-                self.done,
-                float(np.mean(self._losses)),
-                float(writing.detach()),
-                norm,
-                self._examples,
-                self.seconds,
-            )
-            logger.info("step %d choosing %.3f writing %.3f norm %.2f examples %d seconds %.0f", *told)
+    def validate(self, weights: FullWeights) -> dict[str, float]:
+        return validate(_View(weights, self._recipe), self._held, self._vocabulary)
 
-    def report(self, figures: dict[str, float]) -> None:
-        for name, value in figures.items():
-            self._writer.add_scalar(f"validation/{name}", value, self.done)
-        told = {**figures, "examples": self._examples, "tokens": self._tokens, "seconds": round(self.seconds)}
-        logger.info("step %d validation %s", self.done, json.dumps(told))
+    def fingerprints(self) -> dict[str, dict[str, object]]:
+        parts = {"grounded": self._rows, "validation": self._validation}
+        return {name: {"rows": len(rows), "sha256": rows.fingerprint()} for name, rows in parts.items()}
 
-    def save(self) -> None:
-        state = {
-            "model": self.model.state_dict(),
-            "optimizers": [optimizer.state_dict() for optimizer in self._optimizers],
-            "examples": self._examples,
-            "tokens": self._tokens,
-            "seconds": self.seconds,
-        }
-        save_checkpoint(self._recipe.run / "checkpoints", self.done, state)
+
+class _View:
+    """The adapted model as ``generator.train.choices`` calls a GPT-2, computing in the recipe's precision."""
+
+    def __init__(self, weights: FullWeights, recipe: ChooseRecipe) -> None:
+        self._weights = weights
+        self._recipe = recipe
+        self.device = weights.model.device
+
+    def eval(self) -> _View:
+        self._weights.model.eval()
+        return self
+
+    def train(self) -> None:
+        self._weights.model.train()
+
+    def transformer(
+        self, input_ids: Tensor, position_ids: Tensor, attention_mask: Tensor, use_cache: bool
+    ) -> tuple[Tensor]:
+        assert not use_cache
+        with mixed_precision(self.device, self._recipe):
+            return (self._weights.hidden_states(input_ids, position_ids, attention_mask),)
+
+    def lm_head(self, states: Tensor) -> Tensor:
+        with mixed_precision(self.device, self._recipe):
+            logits: Tensor = self._weights.model.lm_head(states)
+            return logits
 
 
 def planned_batches(rows: PackedChoices, vocabulary: Vocabulary, recipe: ChooseRecipe) -> Iterator[ChoiceBatch]:
@@ -254,28 +172,59 @@ class _Groups(Dataset[list[ChoiceBatch]]):
         return [choice_batch(batches[i]) for i in rng.permutation(len(batches)).tolist()]
 
 
-def losses(scores: Scores, batch: ChoiceBatch, recipe: ChooseRecipe) -> tuple[Tensor, Tensor]:
-    """Weighted nats a choice, and nats a token of what is rightly said."""
+def losses(scores: Scores, batch: ChoiceBatch, recipe: ChooseRecipe) -> dict[str, Tensor]:
+    """Nats a choice by itself, nats a first choice beside the evidence, nats a token of what is rightly said."""
     weights = torch.where(batch.is_first, 1.0, recipe.later_weight)
     each = functional.cross_entropy(scores.of, batch.right, reduction="none")
-    return (each * weights).sum() / weights.sum(), -scores.said.mean()
+    found = {
+        "choosing": (each * weights).sum() / weights.sum(),
+        "writing": -recipe.writing_weight * scores.said.mean(),
+    }
+    values, right = beside_evidence(scores, batch)
+    if len(values):
+        # A batch without evidence of the product's would otherwise count for one with it.
+        share = len(values) / int(batch.is_first.sum())
+        found["beside"] = recipe.beside_weight * share * functional.cross_entropy(values, right)
+    return found
+
+
+def beside_evidence(scores: Scores, batch: ChoiceBatch, model_weight: float = WEIGHTS.model) -> tuple[Tensor, Tensor]:
+    """What ``generator.composition`` adds up for each snippet, (n_weighed, n_snippets), and which of them is right.
+
+    Of the first choices that the evidence was weighed for and something shown answers.
+    """
+    weighed = batch.is_weighed.nonzero()[:, 0]
+    snippets = batch.snippet[weighed]  # (n_weighed, n_candidates), 0 for declining
+    own = snippets[:, :, None] == torch.arange(1, int(batch.snippet.max()) + 1, device=snippets.device)
+    nothing = torch.finfo(torch.float32).min / 4  # finite, or the gradient of a snippet that is not there is no number
+    nats = scores.of[weighed, :, None].masked_fill(~own, nothing).logsumexp(1)
+    odds = batch.log_odds[weighed, :, None].masked_fill(~own, nothing).amax(1)
+    return model_weight * nats + odds, snippets.gather(1, batch.right[weighed, None])[:, 0] - 1
 
 
 @torch.no_grad()
-def validate(model: GPT2LMHeadModel, choices: Sequence[Choice], vocabulary: Vocabulary) -> dict[str, float]:
-    """``first``: share of answerable questions whose first sentence is right, ``[0]`` left out; ``stop`` and ``go_on``:
+def validate(model: Any, choices: Sequence[Choice], vocabulary: Vocabulary) -> dict[str, float]:
+    """Figures of ``choices``, for a GPT-2 or what is called like one.
+
+    ``first``: share of answerable questions whose first sentence is right, ``[0]`` left out; ``stop`` and ``go_on``:
     share of later choices that are right, where the end is and where it is not; ``decline``: area under the curve of
-    ``[0]``'s margin over the best sentence; ``loss``: nats a choice."""
+    ``[0]``'s margin over the best sentence; ``loss``: nats a choice. Where the evidence was weighed, ``beside`` is the
+    share of snippets rightly chosen with its log-odds, ``evidence`` that of the evidence alone.
+    """
     model.eval()
-    found: dict[str, list[float]] = {name: [] for name in ("loss", "first", "stop", "go_on")}
+    found: dict[str, list[float]] = {name: [] for name in ("loss", "first", "stop", "go_on", "beside", "evidence")}
     margins: dict[bool, list[float]] = {True: [], False: []}
     trees = sorted((choice_tree(choice, vocabulary) for choice in choices), key=lambda pair: len(pair[0]))
     for at in range(0, len(trees), _VALIDATED_TOGETHER):
         batch = choice_batch(trees[at : at + _VALIDATED_TOGETHER]).to(model.device)
-        scores = batch_scores(model, batch).of.cpu()
-        found["loss"] += functional.cross_entropy(scores, batch.right.cpu(), reduction="none").tolist()
+        scores = batch_scores(model, batch)
+        for name, weight in (("beside", WEIGHTS.model), ("evidence", 0.0)):
+            values, best = beside_evidence(scores, batch, weight)
+            found[name] += (values.argmax(1) == best).float().tolist() if len(values) else []
+        of = scores.of.cpu()
+        found["loss"] += functional.cross_entropy(of, batch.right.cpu(), reduction="none").tolist()
         facts = zip(batch.right.tolist(), batch.is_first.tolist(), batch.sizes.tolist(), strict=True)
-        for row, (right, is_first, size) in zip(scores, facts, strict=True):
+        for row, (right, is_first, size) in zip(of, facts, strict=True):
             ends = right == size - 1
             if is_first:
                 margins[ends].append(float(row[size - 1] - row[: size - 1].max()))

@@ -31,9 +31,8 @@ from generator.engines.model_folder import GROUNDED_FACTS, inspect_model_folder
 from generator.evaluation import GoldenQuery
 from generator.train.adapters import FullWeights
 from generator.train.checkpoint import room_on_disk
-from generator.train.choice_objective import ChoiceObjective
 from generator.train.choices import PackedChoices, Vocabulary
-from generator.train.choose import ChooseRecipe
+from generator.train.choose import ChoiceObjective, ChooseRecipe
 from generator.train.company_examples import (
     DatasetFacts,
     FindEvidence,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import random
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -26,6 +27,8 @@ from generator.train.company_questions import CompanyQuestion, Side
 # The snippets that a turn would show for a question, best first.
 FindEvidence = Callable[[str], Sequence[Snippet]]
 
+_Weighed = tuple[Evidence, float]  # with its log-odds
+_NOT_FOUND = -math.inf  # for the log-odds of what the search did not bring
 _INSERTED = 0.7  # of the cases in which the search missed the right passage; the others teach declining
 _SHUFFLED = 0.25  # else the place alone would tell: questions made from a passage find it first
 
@@ -86,39 +89,42 @@ def make_examples(
 def make_example(shown: Shown, refusal_share: float, rng: random.Random, *, vary: bool = True) -> GroundedExample:
     """The right sentences among what was found; sometimes without them, and then declining is right."""
     question = shown.question
-    evidence = list(shown.evidence)
+    weighed = [(snippet.shown(), snippet.log_odds) for snippet in shown.snippets]
     if rng.random() < refusal_share:
-        evidence = _without_passage(shown)
-    elif not any(rightly_said(piece, question.gold) for piece in evidence):
-        evidence = _mended(shown, rng)
+        weighed = _without_passage(shown)
+    elif not any(rightly_said(piece, question.gold) for piece, _ in weighed):
+        weighed = _mended(shown, rng)
     if rng.random() < _SHUFFLED:
-        rng.shuffle(evidence)
+        rng.shuffle(weighed)
+    evidence = tuple(piece for piece, _ in weighed)
+    log_odds = tuple(odds for _, odds in weighed)
     asked = vary_question(question.question, rng) if vary else question.question
     return GroundedExample(
         source=question.kind,
         document=min(question.groups, default=""),
         question=asked,
-        evidence=tuple(evidence),
+        evidence=evidence,
         answer=right_answer(question.gold, evidence),
+        log_odds=() if _NOT_FOUND in log_odds else log_odds,
     )
 
 
-def _without_passage(shown: Shown) -> list[Evidence]:
+def _without_passage(shown: Shown) -> list[_Weighed]:
     """Nothing that says a gold sentence, and nothing else of the passage: its other sentences may answer as well."""
     return [
-        snippet.shown()
+        (snippet.shown(), snippet.log_odds)
         for snippet in shown.snippets
         if not _is_own(snippet, shown.question) and not rightly_said(snippet.shown(), shown.question.gold)
     ]
 
 
-def _mended(shown: Shown, rng: random.Random) -> list[Evidence]:
+def _mended(shown: Shown, rng: random.Random) -> list[_Weighed]:
     """Where the search missed the right sentences: mostly with them put in, else without their passage."""
     right = _right_evidence(shown.question, rng)
     if right is None or rng.random() > _INSERTED:
         return _without_passage(shown)
     others = _without_passage(shown)[: MAX_SNIPPETS - 1]
-    others.insert(rng.randint(0, len(others)), right)
+    others.insert(rng.randint(0, len(others)), (right, _NOT_FOUND))
     return others
 
 

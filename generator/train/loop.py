@@ -1,7 +1,8 @@
 """The training loop, shared by pre-training and every kind of fine-tuning; it reads top to bottom.
 
 What is drawn at a step depends on the recipe's seed and the step alone, so a run that was killed goes on from its
-newest checkpoint exactly as if nothing had happened.
+newest checkpoint exactly as if nothing had happened. With ``minutes`` the rate falls by the clock as well, so that the
+run ends at its lowest rate when the time is up, however busy the machine is; such a run cannot be repeated exactly.
 """
 
 from __future__ import annotations
@@ -75,18 +76,21 @@ def fit(
     model.to("cuda" if torch.cuda.is_available() else "cpu").train()
     _record_run(recipe, objective)
     run = _Run(recipe, trainable(recipe, model), objective)
-    first, started = run.done, time.monotonic()
+    first, started, validated_at = run.done, time.monotonic(), run.done
     # The draws of the steps already done are replayed.
     batches = itertools.islice(objective.batches(), run.done * recipe.accumulate, None)
-    while run.done < recipe.last_step and not run.has_waited_enough:
+    while run.way < 1 and run.done < recipe.last_step and not run.has_waited_enough:
         loss, norm = run.step(list(itertools.islice(batches, recipe.accumulate)))
         if run.done % 20 == 1:
             pace = (run.done - first) / (time.monotonic() - started)
             logger.info("step %d loss %.3f norm %.2f steps/s %.2f", run.done, loss, norm, pace)
-        if run.done % recipe.validate_every == 0 or run.done == recipe.last_step:
+        if run.done % recipe.validate_every == 0:
             run.validate()
+            validated_at = run.done
         if progress:
             progress(run.done, recipe.last_step)
+    if run.done > validated_at:
+        run.validate()
     return run.finish()
 
 
@@ -121,10 +125,22 @@ class _Run:
         self._weights = weights
         self._objective = objective
         self._optimizers = make_optimizers(weights, recipe)
-        self.done, self._best, self._waited = 0, math.inf, 0
+        self.done, self._best, self._waited, self._spent = 0, math.inf, 0, 0.0
         self._resume()
+        self._started = time.monotonic()
         self._resumed_at = self.done
         self._writer = SummaryWriter(str(recipe.run / "curve"), purge_step=self.done)
+
+    @property
+    def seconds(self) -> float:
+        """Spent on the run, the time before it was stopped included."""
+        return self._spent + time.monotonic() - self._started
+
+    @property
+    def way(self) -> float:
+        """How much of the run is done, 0..1: by steps, or by the clock where that is further."""
+        by_clock = self.seconds / 60 / self._recipe.minutes if self._recipe.minutes else 0.0
+        return min(1.0, max(self.done / self._recipe.steps, by_clock))
 
     @property
     def has_waited_enough(self) -> bool:
@@ -147,7 +163,7 @@ class _Run:
         # Saved only now: weights that give a finite loss are good ones, those after the update may not be.
         if step % recipe.checkpoint_every == 0 and step > self._resumed_at:
             self._save()
-        set_rates(self._optimizers, rate_at(step, recipe))
+        set_rates(self._optimizers, rate_at(step, self.way, recipe))
         for optimizer in self._optimizers:
             optimizer.step()
         self._weights.after_step(step)
@@ -184,6 +200,7 @@ class _Run:
             "optimizers": [optimizer.state_dict() for optimizer in self._optimizers],
             "best": self._best,
             "waited": self._waited,
+            "seconds": self.seconds,
         }
         save_checkpoint(self._recipe.run / "checkpoints", self.done, state)
 
@@ -192,7 +209,7 @@ class _Run:
         if found is None:
             return
         self.done, state = found
-        self._best, self._waited = state["best"], state["waited"]
+        self._best, self._waited, self._spent = state["best"], state["waited"], state["seconds"]
         self._weights.load_state(state["weights"])
         for optimizer, stored in zip(self._optimizers, state["optimizers"], strict=True):
             optimizer.load_state_dict(stored)
@@ -234,6 +251,7 @@ def save_model(folder: Path, model: GPT2LMHeadModel, tokenizer: PreTrainedTokeni
     partial = folder.with_name(f"partial-{folder.name}")
     for stale in (partial, folder):
         shutil.rmtree(stale, ignore_errors=True)
+    model.config.activation_function = "gelu_new"  # the name that every GPT-2 has for it
     model.save_pretrained(str(partial))
     tokenizer.save_pretrained(str(partial))
     return partial.rename(folder)

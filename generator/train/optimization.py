@@ -42,11 +42,12 @@ def set_rates(optimizers: Iterable[torch.optim.Optimizer], share: float) -> None
             group["lr"] = group["peak"] * share
 
 
-def rate_at(step: int, recipe: TrainRecipe) -> float:
-    """Linear warm-up, then a half cosine down to ``final_rate``; a share of the peak rate."""
+def rate_at(step: int, way: float, recipe: TrainRecipe) -> float:
+    """Linear warm-up, then a half cosine down to ``final_rate``; a share of the peak rate. ``way``: done of the run."""
     if step < recipe.warmup:
         return (step + 1) / recipe.warmup
-    way = (step - recipe.warmup) / max(1, recipe.steps - recipe.warmup)
+    warm = recipe.warmup / recipe.steps
+    way = (way - warm) / max(1e-9, 1 - warm)
     return recipe.final_rate + (1 - recipe.final_rate) * 0.5 * (1 + math.cos(math.pi * way))
 
 

@@ -111,6 +111,7 @@ class TrainRecipe(_Frozen):
     lengths: tuple[int, ...] = (96, 128, 192, 256, 384, 512)
     stages: tuple[Stage, ...] = Field(min_length=1)
     choice_weight: float = 1.0  # of the first token of an answer in the loss, where any other token weighs 1
+    minutes: float | None = None  # end the run by the clock, when this is sooner
     stop_at: int | None = None  # end the run here, before its schedule ends
     patience: int | None = None  # validations without a lower loss after which the run ends with its best weights
     copying_heads: bool = False  # see generator.train.copying

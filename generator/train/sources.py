@@ -18,7 +18,7 @@ import zstandard
 
 from domain.chat import ChatMessage, Role
 from domain.text import Span, sentence_spans, sentences
-from generator.condense import condense
+from generator.condense import carried, condense
 from generator.dataset import Passage, Seed, content_words, is_held_out
 from generator.train.asking import ask_about, keyword_question, sentence_question
 
@@ -106,10 +106,10 @@ def clapnq_seeds(rows: Iterable[dict[str, Any]]) -> Iterator[Seed]:
 
 
 def doc2dial_seeds(documents: dict[str, str], rows: Iterable[dict[str, Any]], held_out: bool = False) -> Iterator[Seed]:
-    """Turns as the agent would search for them: a follow-up together with what it follows (``generator.condense``).
+    """Turns with what was said before them, as the agent keeps it (``generator.condense.carried``).
 
-    A turn whose question shares no word with its answer is left out: "yes" has no evidence even so. ``held_out`` gives
-    the documents kept from all fitting instead of the others; for measuring only.
+    A turn that shares no word with its answer, as it would be searched for, is left out: "yes" has no evidence even
+    so. ``held_out`` gives the documents kept from all fitting instead of the others; for measuring only.
     """
     spans_of = {doc: sentence_spans(text) for doc, text in documents.items() if is_held_out(doc) == held_out}
     for row in rows:
@@ -117,7 +117,8 @@ def doc2dial_seeds(documents: dict[str, str], rows: Iterable[dict[str, Any]], he
         if spans is None or not row["answer_starts"]:
             continue
         text = documents[row["doc_id"]]
-        asked = condense(row["question"], [_message(turn) for turn in row.get("history", ())])
+        history = [_message(turn) for turn in row.get("history", ())]
+        asked = condense(row["question"], history)
         hits = _sentences_under(spans, row["answer_starts"], row["answer_spans"])
         told = " ".join(spans[i].of(text) for i in hits)
         if len(asked.split()) < 4 or not 4 <= len(told.split()) <= 70 or not content_words(asked) & content_words(told):
@@ -127,7 +128,9 @@ def doc2dial_seeds(documents: dict[str, str], rows: Iterable[dict[str, Any]], he
         kept = tuple(" ".join(span.of(text).split()) for span in spans[low:high])
         heading = re.sub(r"#\d+_\d+$", "", row["doc_id"])
         passage = Passage(row["doc_id"], heading, kept)
-        yield Seed("doc2dial", asked, passage, tuple(i - low for i in hits), show_heading=_coin(row["id"]))
+        answer = tuple(i - low for i in hits)
+        shows = _coin(row["id"])
+        yield Seed("doc2dial", row["question"], passage, answer, show_heading=shows, before=carried(history))
 
 
 def _message(turn: dict[str, str]) -> ChatMessage:

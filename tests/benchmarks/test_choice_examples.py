@@ -24,7 +24,7 @@ def _asked(gold: str, *, is_training: bool = True) -> Asked:
     evidence = (GoldEvidence("rules.md", gold),) if gold else ()
     query = GoldenQuery("q", "how long?", (), "shop", evidence, (), bool(gold))
     found = sorted([*_scored(RETURNS, 1.0, -3.0), *_scored(HOURS, 0.0)], key=lambda one: -one.log_odds)
-    return Asked("companies", query, is_training, query.question, tuple(found))
+    return Asked("companies", query, is_training, query.question, "", tuple(found))
 
 
 def test_gold_sentence_is_the_answer_wherever_the_noise_puts_it() -> None:
@@ -61,3 +61,12 @@ def test_unseen_question_is_shown_once_as_found_and_not_at_all_where_its_answer_
     assert example.answer[0].marks == (1,)
     assert list(_examples(_asked("We deliver on Mondays.", is_training=False), rng)) == []
     assert list(_examples(replace(_asked(""), found=()), rng)) == []
+
+
+def test_follow_up_stands_behind_what_was_said_before_and_the_evidence_keeps_its_log_odds() -> None:
+    asked = replace(
+        _asked("You can return a lamp within 45 days.", is_training=False), before="Do you take cards? Yes."
+    )
+    (example,) = _examples(asked, random.Random(1))
+    assert example.question == "Do you take cards? Yes. >> how long?"
+    assert example.log_odds == (1.0, 0.0, -3.0)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import random
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,9 +14,11 @@ from transformers import GPT2LMHeadModel, PreTrainedTokenizerBase
 
 from generator.dataset import ExampleBuilder, Passage, Seed
 from generator.train.build import pack_choices
-from generator.train.choices import PackedChoices, Vocabulary
-from generator.train.choose import ChooseRecipe, choose, load_for_choosing, planned_batches, validate
-from generator.train.loop import RunMismatch
+from generator.train.candidate_trees import Scores, choice_batch, choice_tree
+from generator.train.choices import Choice, PackedChoices, Vocabulary
+from generator.train.choose import ChooseRecipe, beside_evidence, choose, losses, planned_batches, validate
+from generator.train.finetune import load_model
+from generator.train.loop import RunMismatch, TrainingDiverged
 from generator.train.pretrain import fresh_model
 from generator.train.recipe import ModelShape
 from generator.train.tokenizer import load_tokenizer, train_tokenizer
@@ -63,7 +67,7 @@ def _recipe(data: Path, run: Path, **changes: object) -> ChooseRecipe:
 def _loss(folder: Path, data: Path) -> float:
     rows = PackedChoices.load(data / "choices/validation.npz")
     vocabulary = Vocabulary.of(_tokenizer(data))
-    return validate(load_for_choosing(folder), [rows[i] for i in range(12)], vocabulary)["loss"]
+    return validate(load_model(folder, 0.0), [rows[i] for i in range(12)], vocabulary)["loss"]
 
 
 def _tokenizer(data: Path) -> PreTrainedTokenizerBase:
@@ -84,7 +88,13 @@ def test_saved_model_is_an_ordinary_gpt2(trained: Path) -> None:
 
 
 def test_resumed_run_ends_with_the_same_weights(data: Path, trained: Path, tmp_path: Path) -> None:
-    choose(_recipe(data, tmp_path, stop_at=6))
+    def kill(done: int, _: int) -> None:
+        if done == 9:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        choose(_recipe(data, tmp_path), kill)
+    assert list((tmp_path / "checkpoints").glob("step-*6"))
     resumed = choose(_recipe(data, tmp_path))
     first, second = (GPT2LMHeadModel.from_pretrained(str(folder)).state_dict() for folder in (trained, resumed))
     assert all(torch.equal(first[name], second[name]) for name in first)
@@ -100,8 +110,8 @@ def test_resuming_on_other_data_is_refused(data: Path, trained: Path, tmp_path: 
 
 
 def test_run_ends_when_its_minutes_are_over(data: Path, tmp_path: Path) -> None:
-    choose(_recipe(data, tmp_path, steps=10**6, minutes=0.01))
-    assert list((tmp_path / "checkpoints").glob("step-*"))
+    folder = choose(_recipe(data, tmp_path, steps=10**6, minutes=0.01))
+    assert _loss(folder, data) < _loss(data / "start", data)
 
 
 def test_batches_hold_no_more_than_their_tokens_and_every_example_once(data: Path, tmp_path: Path) -> None:
@@ -133,7 +143,40 @@ def test_files_of_choices_are_seen_as_often_as_the_recipe_says(data: Path) -> No
 
 
 def test_loss_that_is_no_number_stops_the_run(data: Path, tmp_path: Path) -> None:
-    with pytest.raises(FloatingPointError, match="lower the rates"):
+    with pytest.raises(TrainingDiverged, match="diverged"):
         choose(_recipe(data, tmp_path, matrix_rate=1e30, vector_rate=1e30, warmup=1))
     assert not (tmp_path / "model").exists()
     assert np.isfinite(_loss(data / "start", data))
+
+
+def test_choice_beside_the_evidence_is_what_composing_adds_up(data: Path, tmp_path: Path) -> None:
+    row = PackedChoices.load(data / "choices/grounded.npz")[0]
+    start, end, _ = row.sentences[0]
+    # Three sentences of two snippets; the second snippet answers, and the evidence holds the first for likelier.
+    weighed = Choice(row.prompt, [(start, end, 1), (start, end, 1), (start, end, 2)], [2], [2.0, 0.5])
+    unweighed, declined = replace(weighed, log_odds=()), replace(weighed, said=[])
+    vocabulary = Vocabulary.of(_tokenizer(data))
+    batch = choice_batch([choice_tree(one, vocabulary) for one in (unweighed, weighed, declined)])
+    nats = torch.full((len(batch.sizes), int(batch.sizes.max())), -40.0, requires_grad=True)
+    nats = nats.index_put((batch.is_weighed.nonzero()[:, 0], torch.tensor([2])), torch.tensor([-10.0]))
+    scores = Scores(nats, torch.zeros(1))
+    values, right = beside_evidence(scores, batch, model_weight=0.1)
+    assert values.tolist() == [pytest.approx([0.1 * (-40 + math.log(2)) + 2.0, 0.1 * -10 + 0.5])]
+    assert right.tolist() == [1]
+    assert losses(scores, batch, _recipe(data, tmp_path))["beside"] > 0
+    none = choice_batch([choice_tree(one, vocabulary) for one in (unweighed, declined)])
+    assert "beside" not in losses(Scores(nats[: len(none.sizes)], torch.zeros(1)), none, _recipe(data, tmp_path))
+
+
+def test_snippets_that_are_not_there_leave_the_gradient_a_number(data: Path) -> None:
+    row = PackedChoices.load(data / "choices/grounded.npz")[0]
+    start, end, _ = row.sentences[0]
+    short = Choice(row.prompt, [(start, end, 1)], [0], [1.0])
+    long = Choice(row.prompt, [(start, end, 1), (start, end, 3)], [1], [1.0, 0.0, -1.0])
+    batch = choice_batch([choice_tree(one, Vocabulary.of(_tokenizer(data))) for one in (short, long)])
+    nats = torch.zeros(len(batch.sizes), int(batch.sizes.max()), requires_grad=True)
+    values, right = beside_evidence(Scores(nats, torch.zeros(1)), batch)
+    torch.nn.functional.cross_entropy(values, right).backward()
+    assert nats.grad is not None
+    assert nats.grad.isfinite().all()
+    assert nats.grad.abs().sum() > 0

@@ -181,6 +181,17 @@ def test_missed_passage_is_mostly_put_among_what_was_found() -> None:
     assert 25 <= sum(answered) <= 55
 
 
+def test_evidence_keeps_its_log_odds_unless_something_was_put_in() -> None:
+    shown = _shown()
+    known = {snippet.shown(): snippet.log_odds for snippet in shown.snippets}
+    for i in range(20):
+        example = make_example(shown, 0.3, random.Random(i))
+        assert list(example.log_odds) == [known[piece] for piece in example.evidence]
+    missed = Shown(shown.question, tuple(OverlapFinder(shop_passages()[20:])("classes")))
+    examples = [make_example(missed, 0.0, random.Random(i)) for i in range(20)]
+    assert all(not example.log_odds for example in examples if example.answer)
+
+
 def test_same_sentence_in_two_snippets_is_said_once() -> None:
     twice = [Evidence("Lamps cost five euros."), Evidence("Lamps cost five euros. Shades cost six.")]
     assert [s.marks for s in right_answer(["Lamps cost five euros."], twice)] == [(1,)]

@@ -192,9 +192,9 @@ def test_byte_level_tokenizer_keeps_every_text(tokenizer: PreTrainedTokenizerBas
 
 def test_rate_warms_up_and_ends_at_its_final_share(tmp_path: Path) -> None:
     recipe = _recipe(tmp_path, tmp_path, final_rate=0.1)
-    assert rate_at(0, recipe) == pytest.approx(0.25)
-    assert rate_at(3, recipe) == pytest.approx(1.0)
-    assert rate_at(_STEPS, recipe) == pytest.approx(0.1)
+    assert rate_at(0, 0.0, recipe) == pytest.approx(0.25)
+    assert rate_at(3, 3 / _STEPS, recipe) == pytest.approx(1.0)
+    assert rate_at(_STEPS, 1.0, recipe) == pytest.approx(0.1)
 
 
 def test_shipped_checkpoint_is_small_and_fits_its_tokenizer() -> None:

@@ -65,12 +65,13 @@ class Asked:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path, help="where the examples go")
-    parser.add_argument("--limit", type=int, default=40, help="questions of a company, and a twentieth of the turns")
+    parser.add_argument("--limit", type=int, default=40, help="questions of a company")
+    parser.add_argument("--turns", type=int, default=800, help="of Doc2Dial")
     parser.add_argument("--data", type=Path, default=ROOT.parent / "shared" / "data", help="folder of the public data")
     options = parser.parse_args()
     options.folder.mkdir(parents=True, exist_ok=True)
     settings = load_settings()
-    queries, collections = training_questions(options.data, options.limit)
+    queries, collections = training_questions(options.data, options.limit, options.turns)
     data_dir = build_collections(collections, options.folder, settings)
     rng = random.Random(_SEED)
     sides: dict[bool, list[GroundedExample]] = {True: [], False: []}
@@ -90,7 +91,7 @@ def main() -> None:
 
 
 def training_questions(
-    data: Path, limit: int
+    data: Path, limit: int, turns: int
 ) -> tuple[list[tuple[str, GoldenQuery, bool]], dict[str, Mapping[str, str]]]:
     """(source, question, whether it may be trained on), and the files of each collection."""
     rng = random.Random(_SEED)
@@ -105,7 +106,7 @@ def training_questions(
     collections[COLLECTION] = pages
     asked += [
         ("doc2dial", turn.query, not is_measuring_document(turn.document))
-        for turn in sample(read_turns(data, "fit"), 20 * limit)
+        for turn in sample(read_turns(data, "fit"), turns)
     ]
     return asked, collections
 

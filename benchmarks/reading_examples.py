@@ -32,7 +32,7 @@ from generator.train.company_examples import says
 from generator.train.reading import save_rows
 
 _SEED = 29
-_ALL = 10_000  # questions of a company
+_ALL = 10_000  # questions of a company, turns of Doc2Dial
 _LEFT_OUT = 0.15  # how often a question is asked again without the passages that answer
 
 
@@ -44,7 +44,7 @@ def main() -> None:
     options = parser.parse_args()
     options.folder.mkdir(parents=True, exist_ok=True)
     settings = load_settings()
-    queries, collections = training_questions(options.data, _ALL)
+    queries, collections = training_questions(options.data, _ALL, _ALL)
     data_dir = build_collections(collections, options.work, settings)
     rng = random.Random(_SEED)
     rows: dict[bool, list[dict[str, Any]]] = {True: [], False: []}

@@ -45,8 +45,8 @@ Stage = Callable[[str], AbstractContextManager[ProgressListener]]
 
 @dataclass(frozen=True)
 class Verdicts:
-    """``choosing`` has to rise: held-back questions composed by the model's own likelihood. ``served``, the same
-    with the evidence's bias, and ``golden``, where the recipe names a golden set, must not fall."""
+    """``served`` has to rise: held-back questions answered from the evidence that a turn would show. ``golden``, where
+    the recipe names a golden set, must not fall."""
 
     by_name: Mapping[str, GateVerdict]
 
@@ -55,9 +55,9 @@ class Verdicts:
         return [f"{name}: {reason}" for name, verdict in self.by_name.items() for reason in verdict.reasons]
 
     def to_dict(self) -> dict[str, Any]:
-        """What the registry keeps: the verdict on choosing beside the others, passed only if every one was."""
+        """What the registry keeps: the verdict on what is served beside the other, passed only if both were."""
         told = {name: verdict.to_dict() for name, verdict in self.by_name.items()}
-        return {**told.pop("choosing"), **told, "passed": not self.reasons, "reasons": self.reasons}
+        return {**told.pop("served"), **told, "passed": not self.reasons, "reasons": self.reasons}
 
 
 class FineTuning:
@@ -146,10 +146,7 @@ class FineTuning:
         assert after is not None  # a run without a folder has an adapted model
         try:
             choosing, served = (self._measure(before, after, shown, weights) for weights in (ALONE, AS_SERVED))
-            verdicts = {
-                "choosing": judge(live.model_id, choosing["live"].to_gate(), choosing["trained"].to_gate()),
-                "served": judge(live.model_id, served["live"].to_gate(), served["trained"].to_gate(), _NO_RISE),
-            }
+            verdicts = {"served": judge(live.model_id, served["live"].to_gate(), served["trained"].to_gate())}
             if golden:
                 old, new = (self._answer(model, golden) for model in (before, after))
                 verdicts["golden"] = judge(live.model_id, old, new, _NO_RISE)

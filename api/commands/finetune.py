@@ -56,9 +56,9 @@ def _print(report: dict[str, Any]) -> None:
         if name in report:
             output.say(f"\n{title}")
             output.table(_COLUMNS, _rows(report[name]), empty="")
-    difference = report["choosing"]["gain"]["difference"]
+    difference = report["served"]["gain"]["difference"]
     output.say(
-        f"\nF1 by the model's own choice {difference['mean']:+.3f} "
+        f"\nF1 as served {difference['mean']:+.3f} "
         f"(95 % interval {difference['low']:+.3f} to {difference['high']:+.3f}, n = {difference['n']})"
     )
     if report["promoted"]:

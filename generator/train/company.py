@@ -49,6 +49,7 @@ from generator.train.company_questions import (
     ask_written,
     split,
     without_disliked,
+    without_wordings,
 )
 from generator.train.export import export
 from generator.train.finetune import load_model
@@ -226,8 +227,12 @@ def _questions(knowledge: Knowledge, recipe: CompanyRecipe) -> dict[Side, list[C
     written = ask_written(knowledge.written, knowledge.passages, "written")
     made = without_disliked(ask_passages(knowledge.passages, rng), knowledge.rated)
     made += ask_rated(knowledge.rated, knowledge.passages)
-    measured = frozenset(group for question in written for group in question.groups)
-    sides = split(made, measured, recipe.held_back_share, _VALIDATION_SHARE)
+    if recipe.hold_back == "wordings":
+        made = without_wordings(made, written)
+        sides = split(made, frozenset(), 0.0, _VALIDATION_SHARE)
+    else:
+        measured = frozenset(group for question in written for group in question.groups)
+        sides = split(made, measured, recipe.held_back_share, _VALIDATION_SHARE)
     if written:
         sides[Side.HELD_BACK] = written
     least = {Side.TRAINING: _MIN_TRAINING_QUESTIONS, Side.VALIDATION: 1, Side.HELD_BACK: _MIN_HELD_BACK}

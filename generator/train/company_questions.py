@@ -20,6 +20,7 @@ from generator.augmentation import reword
 from generator.evaluation import GoldenQuery
 from generator.evidence import BARE_REPLY
 from generator.train.asking import ask_about, keyword_question, sentence_question
+from generator.wording import stems
 
 _ENOUGH_WORDS = 12  # an answer shorter than this takes the next sentence with it
 _MAX_SENTENCES = 2
@@ -121,6 +122,14 @@ def without_disliked(questions: Iterable[CompanyQuestion], rated: Iterable[Rated
             told = (sentence for c in one.answer.citations for sentence in sentences(c.quote))
             disliked[" ".join(one.question.lower().split())].update(" ".join(text.split()) for text in told)
     return [q for q in questions if not disliked[" ".join(q.question.lower().split())] & set(q.gold)]
+
+
+def without_wordings(
+    questions: Iterable[CompanyQuestion], held_back: Iterable[CompanyQuestion]
+) -> list[CompanyQuestion]:
+    """Leaves out what is asked in the very words of a question that measures, whatever their order and case."""
+    known = {stems(question.question) for question in held_back}
+    return [question for question in questions if stems(question.question) not in known]
 
 
 def ask_written(queries: Iterable[GoldenQuery], passages: Sequence[StoredPassage], kind: str) -> list[CompanyQuestion]:

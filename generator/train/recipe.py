@@ -169,8 +169,10 @@ class CompanyRecipe(_Frozen):
     """A fine-tuning on the company's own knowledge base; paths are relative to the recipe's folder.
 
     ``start`` is a GPT-2 folder or hub name, empty for the live model. ``questions`` and ``golden`` are files of golden
-    questions that only ever measure: what they ask about is left out of the training. Without ``questions`` a share of
-    the FAQ entries and documents is held back instead, and questions are made from it.
+    questions that only ever measure. With ``hold_back = "entries"`` the FAQ entries and documents that ``questions``
+    ask about are left out of the training, which measures what is learnt for others; with ``"wordings"`` only the
+    questions are, which measures what is learnt for these. Without ``questions`` a share of the entries and documents
+    is held back, and questions are made from it.
     """
 
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]{0,39}$")
@@ -178,6 +180,7 @@ class CompanyRecipe(_Frozen):
     collection: str | None = None
     questions: Path | None = None
     golden: Path | None = None
+    hold_back: Literal["entries", "wordings"] = "entries"
     held_back_share: float = Field(default=0.2, gt=0, lt=0.6)
     promote: bool = True
     seed: int = 0
@@ -188,12 +191,14 @@ class CompanyRecipe(_Frozen):
     search: RateSearch | None = None
 
     @model_validator(mode="after")
-    def _can_be_served(self) -> CompanyRecipe:
+    def _fits_together(self) -> CompanyRecipe:
         if self.method.kind == "prefix" and self.promote:
             raise ValueError(
                 "a trained prefix cannot be merged into the weights, so no engine can serve it; set promote = false to "
                 'train and measure it all the same, or take kind = "lora"'
             )
+        if self.hold_back == "wordings" and self.questions is None:
+            raise ValueError('hold_back = "wordings" needs questions, a file of what is held back')
         return self
 
     def in_folder(self, folder: Path) -> CompanyRecipe:

@@ -88,11 +88,11 @@ def _figures(f1: float, refused: float = 1.0) -> ModelFigures:
 
 
 @pytest.mark.parametrize(
-    ("choosing", "golden", "passed"), [(0.6, 1.0, True), (0.5, 1.0, False), (0.6, 0.8, False)], ids=str
+    ("served", "golden", "passed"), [(0.6, 1.0, True), (0.5, 1.0, False), (0.6, 0.8, False)], ids=str
 )
-def test_gate_wants_better_choices_and_no_worse_golden_set(choosing: float, golden: float, passed: bool) -> None:
+def test_gate_wants_better_answers_and_no_worse_golden_set(served: float, golden: float, passed: bool) -> None:
     verdicts = {
-        "choosing": judge("live", _figures(0.5), _figures(choosing)),
+        "served": judge("live", _figures(0.5), _figures(served)),
         "golden": judge("live", _figures(0.5), _figures(0.6, golden)),
     }
     told = Verdicts(verdicts).to_dict()

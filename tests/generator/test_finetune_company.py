@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,8 +14,10 @@ from safetensors.torch import load_file, save_file
 
 from domain.documents import StoredPassage
 from domain.errors import AlreadyRunning, InvalidInput, ModelMissing, ModelUnsuitable
+from domain.text import sentences
 from generator.composition import Weights
 from generator.engines.model_folder import inspect_model_folder
+from generator.evaluation import GoldenQuery, GoldEvidence
 from generator.settings import GeneratorSettings
 from generator.train.company import Knowledge, TooFewQuestions, TrainedModel, train_on
 from generator.train.company_evaluation import best_possible, first_sentences, gain, measure, summarise
@@ -64,6 +67,21 @@ def test_no_held_back_entry_or_document_is_asked_in_training(trained: TrainedMod
     assert held_back
     assert rows
     assert not held_back & {row["document"] for row in rows}
+
+
+def test_wordings_held_back_leave_what_they_are_about_in_the_training(start: Path, tmp_path: Path) -> None:
+    passages = shop_passages()
+    entries = [stored for stored in passages if stored.passage.question]
+    golds = [(GoldEvidence(one.source, sentences(one.passage.text)[0]),) for one in entries]
+    written = [GoldenQuery(f"w{i}", f"Is it so, number {i}?", (), None, gold, (), True) for i, gold in enumerate(golds)]
+    written.append(replace(written[0], id="same", question=str(entries[0].passage.question).upper()))
+    recipe = _recipe(hold_back="wordings", questions=tmp_path / "written.jsonl")
+    trained = train_on(Knowledge(passages, (), written), recipe, start, tmp_path, OverlapFinder(passages), no_progress)
+    rows = [json.loads(line) for line in (trained.run / "data" / "training.jsonl").read_text("utf-8").splitlines()]
+    asked = {" ".join(row["question"].lower().split()) for row in rows}
+    assert {question.question for question in trained.held_back} == {query.question for query in written}
+    assert any(row["document"] in {group for q in trained.held_back for group in q.groups} for row in rows)
+    assert not {query.question.lower() for query in written} & asked
 
 
 def test_same_command_again_trains_nothing_and_other_knowledge_is_another_run(

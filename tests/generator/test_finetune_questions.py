@@ -24,6 +24,7 @@ from generator.train.company_questions import (
     group_of,
     split,
     without_disliked,
+    without_wordings,
 )
 from storage.conversations import ConversationStore
 from storage.engine import create_database_engine, upgrade_schema
@@ -137,6 +138,14 @@ def test_what_ends_the_training_early_is_drawn_from_every_document_by_passage() 
     assert trained
     assert not held & trained
     assert not sides[Side.HELD_BACK]
+
+
+def test_held_back_wording_is_asked_in_no_order_and_case() -> None:
+    def ask(text: str) -> CompanyQuestion:
+        return CompanyQuestion("faq", text, frozenset("e"), ("Yes.",))
+
+    kept = without_wordings([ask("Lamps on sale?"), ask("Are lamps returned?")], [ask("on sale: LAMPS")])
+    assert [question.question for question in kept] == ["Are lamps returned?"]
 
 
 def _shown() -> Shown:

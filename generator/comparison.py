@@ -50,12 +50,6 @@ class Comparison:
         self.found: Counter[str] = Counter()
         self.turned = 0
 
-    def of_segment(self, segment: int) -> set[int]:
-        return {i for i, term in enumerate(self.said) if term.segment == segment}
-
-    def of_shown_segment(self, segment: int) -> set[int]:
-        return {j for j, term in enumerate(self.shown) if term.segment == segment}
-
     def _is_placed(self, i: int, j: int) -> bool:
         """What has an order to keep: not the place one is at, and not ``free parking`` beside ``parking is free``."""
         term = self.said[i]

@@ -13,7 +13,7 @@ import sys
 import tomllib
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +53,7 @@ class BuildRecipe(BaseModel):
     validation_rows: int = 1500
     examples: dict[str, int]  # source -> training examples
     product_examples: Path | None = None  # what ``benchmarks.choice_examples`` wrote: evidence as the product shows it
+    product_noise: float = 0.0  # nats, on the log-odds of the training ones: a reader knows what it has learnt from
 
 
 def main(recipe_path: Path) -> None:
@@ -71,8 +72,9 @@ def main(recipe_path: Path) -> None:
         logger.info("choices packed", extra={"kind": name, "rows": len(choices)})
         logger.info("examples packed", extra={"kind": name, "rows": len(examples)})
     if recipe.product_examples is not None:
-        for name in ("train", "validation"):
-            choices = pack_choices(read_examples(recipe.product_examples / f"{name}.jsonl"), tokenizer, recipe.context)
+        for name, noise in (("train", recipe.product_noise), ("validation", 0.0)):
+            shown = (with_noise(one, noise, rng) for one in read_examples(recipe.product_examples / f"{name}.jsonl"))
+            choices = pack_choices(shown, tokenizer, recipe.context)
             choices.save(recipe.data / CHOICES / f"product-{name}.npz")
             logger.info("choices packed", extra={"kind": f"product-{name}", "rows": len(choices)})
     prose = pack_prose(_prose(recipe, rng), tokenizer, recipe.prose_row, recipe.prose_tokens)
@@ -110,6 +112,19 @@ def build_examples(
         rng.shuffle(rows)
         sides.append(rows)
     return sides[0], sides[1]
+
+
+def with_noise(example: GroundedExample, nats: float, rng: random.Random) -> GroundedExample:
+    """The evidence weighed with noise of so many nats, and in the order that follows."""
+    log_odds = [odds + rng.gauss(0, nats) for odds in example.log_odds]
+    order = sorted(range(len(log_odds)), key=lambda i: -log_odds[i])
+    place = {old + 1: new for new, old in enumerate(order, start=1)}
+    return replace(
+        example,
+        evidence=tuple(example.evidence[i] for i in order),
+        answer=tuple(MarkedSentence(told.text, tuple(place[mark] for mark in told.marks)) for told in example.answer),
+        log_odds=tuple(log_odds[i] for i in order),
+    )
 
 
 def pack_examples(examples: Sequence[GroundedExample], tokenizer: PreTrainedTokenizerBase, context: int) -> Packed:

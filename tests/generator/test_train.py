@@ -13,10 +13,11 @@ from ctranslate2.converters import TransformersConverter
 from transformers import AutoTokenizer, GPT2Config, GPT2LMHeadModel, PreTrainedTokenizerBase
 
 from domain.errors import ModelUnsuitable
-from generator.dataset import Passage, Seed, is_validation
+from generator.dataset import GroundedExample, Passage, Seed, is_validation
+from generator.prompt import Evidence, MarkedSentence
 from generator.train import optimization
 from generator.train.adapters import FullWeights
-from generator.train.build import build_examples, pack_examples, pack_prose
+from generator.train.build import build_examples, pack_examples, pack_prose, with_noise
 from generator.train.checkpoint import load_newest_checkpoint, save_checkpoint
 from generator.train.export import export
 from generator.train.finetune import finetune
@@ -183,6 +184,19 @@ def test_fresh_model_with_copying_heads_copies_without_training(data: Path, tmp_
     piece = torch.from_numpy(np.random.default_rng(0).permutation(np.arange(1, 320))[:40])
     logits = model(input_ids=torch.cat([piece, piece])[None]).logits[0]
     assert (logits[41:79].argmax(-1) == piece[2:]).float().mean() > 0.5
+
+
+def test_noise_on_the_evidence_changes_its_order_and_the_marks_with_it() -> None:
+    pieces = tuple(Evidence(f"Lamp {n} costs {n} euros.") for n in range(4))
+    answer = (MarkedSentence("Lamp 1 costs 1 euros.", (2,)),)
+    example = GroundedExample("s", "d", "How much is lamp 1?", pieces, answer, (1.0, 0.5, 0.0, -0.5))
+    assert with_noise(example, 0.0, random.Random(0)) == example
+    noisy = [with_noise(example, 1.0, random.Random(i)) for i in range(30)]
+    for one in noisy:
+        assert one.log_odds == tuple(sorted(one.log_odds, reverse=True))
+        assert one.evidence[one.answer[0].marks[0] - 1] == pieces[1]
+        assert set(one.evidence) == set(pieces)
+    assert len({one.answer[0].marks for one in noisy}) > 2
 
 
 def test_byte_level_tokenizer_keeps_every_text(tokenizer: PreTrainedTokenizerBase) -> None:

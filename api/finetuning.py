@@ -9,13 +9,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from api.bootstrap import Services
 from domain.ids import sha256_hex
 from domain.models import ModelRecord
-from domain.protocols import Embedder, LanguageModel, ProgressListener, Vectors
+from domain.protocols import LanguageModel, ProgressListener
 from generator.composition import Weights
 from generator.evaluation import GoldenQuery, evaluate, load_queries
 from generator.evidence import Snippet, choose_snippets, score_sentences
@@ -35,6 +32,7 @@ from generator.train.company_evaluation import (
 )
 from generator.train.company_examples import FindEvidence, Shown, show
 from generator.train.recipe import CompanyRecipe, load_company_recipe
+from retriever.remembering import RememberingEmbedder
 from storage.artifacts import ArtifactStore
 from storage.ratings import RatingStore
 
@@ -126,7 +124,7 @@ class FineTuning:
     def _evidence_finder(self, collection: str | None) -> FindEvidence:
         """What a turn would show for a question that stands alone."""
         retriever, settings = self._services.retriever, self._settings
-        embedder, reader = _RememberingEmbedder(self._services.embedder), self._services.usable_reader
+        embedder, reader = RememberingEmbedder(self._services.embedder), self._services.usable_reader
 
         def find(question: str) -> Sequence[Snippet]:
             result = retriever.search(question, settings.passages, collection)
@@ -195,27 +193,3 @@ class FineTuning:
         if promote:
             self._services.models.promote(record.model_id, expected_live=live.model_id)
         return {"model": record.model_id, "promoted": promote}
-
-
-class _RememberingEmbedder:
-    """An ``Embedder`` that computes no document's vector twice: a sentence comes up for many questions."""
-
-    def __init__(self, embedder: Embedder) -> None:
-        self._embedder = embedder
-        self._known: dict[str, NDArray[np.float32]] = {}
-
-    @property
-    def fingerprint(self) -> str:
-        return self._embedder.fingerprint
-
-    @property
-    def dimension(self) -> int:
-        return self._embedder.dimension
-
-    def encode_queries(self, texts: Sequence[str]) -> Vectors:
-        return self._embedder.encode_queries(texts)
-
-    def encode_documents(self, texts: Sequence[str]) -> Vectors:
-        fresh = [text for text in dict.fromkeys(texts) if text not in self._known]
-        self._known.update(zip(fresh, self._embedder.encode_documents(fresh), strict=True))
-        return np.stack([self._known[text] for text in texts]) if texts else self._embedder.encode_documents([])

@@ -10,8 +10,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-import numpy as np
-
 from api.bootstrap import Services, build_services
 from api.commands.context import open_services, working
 from api.deletion import delete_document
@@ -19,7 +17,7 @@ from api.settings import Settings
 from api.uploads import store_upload
 from benchmarks.golden import answerdesk
 from domain.ids import sha256_hex
-from domain.protocols import Embedder, LanguageModel, SearchResult, Vectors
+from domain.protocols import Embedder, LanguageModel, SearchResult
 from generator.evaluation import GoldenQuery
 from generator.search_plan import PlannedSearch, plan_searches
 
@@ -145,33 +143,3 @@ def commit() -> str:
 
 def _hash(parts: Sequence[str]) -> str:
     return sha256_hex("\n".join(parts))[:12]
-
-
-class RememberingEmbedder:
-    """Encodes each document text once. For what is not timed: the same few thousand sentences come up all the time."""
-
-    def __init__(self, embedder: Embedder) -> None:
-        self._embedder = embedder
-        self._known: dict[str, Vectors] = {}
-
-    @property
-    def fingerprint(self) -> str:
-        return self._embedder.fingerprint
-
-    @property
-    def dimension(self) -> int:
-        return self._embedder.dimension
-
-    def known_words(self) -> Sequence[str]:
-        """See ``retriever.correction.Lexicon``."""
-        known_words = getattr(self._embedder, "known_words", None)
-        return known_words() if known_words is not None else ()
-
-    def encode_queries(self, texts: Sequence[str]) -> Vectors:
-        return self._embedder.encode_queries(texts)
-
-    def encode_documents(self, texts: Sequence[str]) -> Vectors:
-        missing = [text for text in dict.fromkeys(texts) if text not in self._known]
-        if missing:
-            self._known.update(zip(missing, self._embedder.encode_documents(missing), strict=True))
-        return np.stack([self._known[text] for text in texts]) if texts else np.zeros((0, self.dimension), np.float32)

@@ -48,7 +48,6 @@ from benchmarks._doc2dial import (
 from benchmarks._figures import SmolLMFigures, answer_figures, comparisons, refusal_figures
 from benchmarks._knowledge_base import (
     ROOT,
-    RememberingEmbedder,
     build_knowledge_base,
     commit,
     open_product,
@@ -59,6 +58,7 @@ from benchmarks._peers import BestSentence, SmolLM
 from benchmarks._tables import print_report
 from domain.ids import sha256_hex
 from generator.metrics import support_share, token_f1
+from retriever.remembering import RememberingEmbedder
 
 _SMOLLM_QUESTIONS = 80
 _FILE_COLUMNS = 150  # of a table that is written to a file

@@ -26,7 +26,7 @@ from api.bootstrap import Services
 from api.settings import load_settings
 from benchmarks._companies import collection_of, company_files, company_queries
 from benchmarks._doc2dial import COLLECTION, file_name, read_documents, read_turns, sample
-from benchmarks._knowledge_base import ROOT, RememberingEmbedder, build_collections, open_product, search_once
+from benchmarks._knowledge_base import ROOT, build_collections, open_product, search_once
 from domain.protocols import Embedder
 from generator.augmentation import vary_question
 from generator.dataset import GroundedExample, is_held_out
@@ -37,6 +37,7 @@ from generator.train.build import save_examples
 from generator.train.companies import read_companies
 from generator.train.company_examples import right_answer, rightly_said
 from generator.train.reading import is_measuring_document, side_of
+from retriever.remembering import RememberingEmbedder
 
 _SEED = 23
 _SHOWN = 4  # times, of a training question; once as found, then with noise

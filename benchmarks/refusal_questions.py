@@ -31,7 +31,7 @@ from rich.progress import track
 from api.bootstrap import Services
 from api.settings import load_settings
 from benchmarks._companies import collection_of, company_files, company_queries
-from benchmarks._knowledge_base import ROOT, RememberingEmbedder, build_knowledge_base, open_product
+from benchmarks._knowledge_base import ROOT, build_knowledge_base, open_product
 from benchmarks._retrieval_sets import Question, RetrievalSet, read_sets
 from domain.protocols import Embedder, SearchResult
 from domain.text import sentence_spans
@@ -43,6 +43,7 @@ from generator.search_plan import PlannedSearch, plan_searches
 from generator.train.companies import read_companies
 from generator.train.reading import side_of
 from generator.train.sources import read_rows
+from retriever.remembering import RememberingEmbedder
 
 _SEED = 19
 _DEEPER = 30  # passages that are searched for, so that enough are left when a document's are taken out

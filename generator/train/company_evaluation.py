@@ -26,8 +26,8 @@ AS_SERVED = WEIGHTS
 class AnswerScore:
     """One question; ``f1`` and ``says_right`` are of an answerable one, None otherwise.
 
-    ``refused``: the model finds declining likelier than any sentence. That is an opinion: whether to answer is settled
-    before composing, so an answer is measured all the same.
+    ``refused``: the model finds declining likelier than any sentence. That is one voice in the confidence, which decides
+    whether to answer, so an answer is measured all the same.
     """
 
     answerable: bool
@@ -53,7 +53,7 @@ class CompositionFigures:
 
     def to_gate(self) -> ModelFigures:
         """``facts``: an answer has its facts when it says a right sentence. Whether the model itself would decline is
-        reported and gates nothing: the product does not ask it."""
+        reported and gates nothing: what comes of it in the product, the golden set shows."""
         return ModelFigures(
             questions=self.questions,
             f1=self.f1,

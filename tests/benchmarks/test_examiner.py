@@ -14,12 +14,13 @@ from api.uploads import store_upload
 from benchmarks._asking import Examiner
 from benchmarks._doc2dial import COLLECTION, Turn, file_name
 from benchmarks._figures import SmolLMFigures, answer_figures, comparisons, refusal_figures
-from benchmarks._knowledge_base import RememberingEmbedder, open_product, without_document
+from benchmarks._knowledge_base import open_product, without_document
 from benchmarks._peers import BestSentence
 from benchmarks._tables import print_report
 from domain.text import Span
 from generator.evaluation import GoldenQuery, GoldEvidence
 from generator.settings import GeneratorSettings
+from retriever.remembering import RememberingEmbedder
 from tests.fakes import HashEmbedder, ScriptedLanguageModel
 
 FEES, PLATES = "Fees#1_0", "Plates#1_0"

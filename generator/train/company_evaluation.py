@@ -26,8 +26,8 @@ AS_SERVED = WEIGHTS
 class AnswerScore:
     """One question; ``f1`` and ``says_right`` are of an answerable one, None otherwise.
 
-    ``refused``: the model finds declining likelier than any sentence. That is one voice in the confidence, which decides
-    whether to answer, so an answer is measured all the same.
+    ``refused``: the model finds declining likelier than any sentence. That is one voice in the confidence, which
+    decides whether to answer, so an answer is measured all the same.
     """
 
     answerable: bool

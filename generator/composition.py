@@ -18,6 +18,7 @@ from generator.prompt import REFUSAL, MarkedSentence, fit_evidence, one_line, re
 
 _MAX_QUESTION_WORDS = 80  # in the prompt; the question words of a longer message stand at its end
 _OPENING_WORDS = 8  # of a candidate are scored: they tell it from the others, the rest only follows
+_OPENING_CHARS = 160  # of them; a word may be a web address
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +55,9 @@ class Composition:
         self.declined = 0.0
         question = " ".join(question.split()[-_MAX_QUESTION_WORDS:])
         evidence = [snippet.shown() for snippet in snippets]
-        fitted = fit_evidence(question, evidence, model.count_tokens, model.context_tokens - max_new_tokens)
+        # Behind the prompt stands one opening at a time; the rest of an answer is said without being read.
+        longest = max((model.count_tokens(_opening(s.text)) for one in snippets for s in one.to_say), default=0)
+        fitted = fit_evidence(question, evidence, model.count_tokens, model.context_tokens - longest)
         self._chosen = self._choose(render_prompt(question, fitted), snippets[: len(fitted)]) if fitted else None
 
     def sentences(self) -> Iterator[tuple[ScoredSentence, Snippet]]:
@@ -85,7 +88,7 @@ class Composition:
 
 
 def _opening(sentence: str) -> str:
-    return " " + " ".join(one_line(sentence).split()[:_OPENING_WORDS])
+    return " " + " ".join(one_line(sentence).split()[:_OPENING_WORDS])[:_OPENING_CHARS]
 
 
 def _log_sum(nats: Sequence[float]) -> float:

@@ -6,11 +6,13 @@ nothing hands over to the next.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from domain.chat import AnswerPath, TurnEvent
 from domain.documents import ScoredPassage
+from domain.errors import PromptTooLong, Unavailable
 from domain.language import ENGLISH, language_of
 from domain.protocols import Embedder, LanguageModel, Reader, SearchResult
 from domain.text import sentences
@@ -22,6 +24,7 @@ from generator.search_plan import PlannedSearch
 from generator.settings import GeneratorSettings
 from generator.turn import Turn
 
+logger = logging.getLogger(__name__)
 _MAX_CURATED_SENTENCES = 6
 _CLEARLY_BEST = 0.03  # cosine by which a FAQ question must beat the next one
 
@@ -107,12 +110,17 @@ class Ladder:
     def weigh(self, state: Climb) -> None:
         """Ask the GPT-2 which snippet it would say, and how much it has for declining; says nothing yet.
 
-        It knows English only, and is not asked where a FAQ entry answers.
+        It knows English only, and is not asked where a FAQ entry answers. Where it fails, the next rung quotes.
         """
         is_asked = state.in_english and state.snippets and self._matching_entry(state) is None
         if self._model is not None and is_asked:
             limits = (self._settings.max_new_tokens, self._settings.max_sentences)
-            state.composition = Composition(self._model, state.planned.query, state.snippets, *limits)
+            try:
+                state.composition = Composition(self._model, state.planned.query, state.snippets, *limits)
+            except (Unavailable, PromptTooLong) as error:
+                logger.warning("the language model could not choose", extra={"reason": str(error)})
+                state.notes.append(f"model failed: {error}")
+                return
             state.confidence = state.confidence.with_model(state.composition.declined, state.refusal)
 
     def climb(self, state: Climb, turn: Turn) -> Iterator[TurnEvent]:

@@ -16,15 +16,11 @@ the evidence does not hold the answer. The marks follow the full stop so that a 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 REFUSAL = "[0]"
 _NOW = ">>"  # between what was said before and the question
-_MARKED_SENTENCE = re.compile(r"(?P<text>[^\[\]]*[^\[\]\s])\s*(?P<marks>(?:\[\d{1,2}\]\s*)+)")
-_MARK = re.compile(r"\[(\d{1,2})\]")
-_MARK_BEGUN = re.compile(r"(?:\[\d{0,2})?")  # nothing yet, or a mark of which the rest is still to come
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +33,7 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True)
 class MarkedSentence:
-    """A sentence as the model wrote it, with the evidence numbers it cites (from 1; empty when it cites none)."""
+    """A sentence of an answer, with the numbers of the evidence that it cites (from 1; empty when it cites none)."""
 
     text: str
     marks: tuple[int, ...]
@@ -72,30 +68,6 @@ def fit_evidence(
     while kept and count_tokens(render_prompt(question, kept)) > budget:
         kept.pop()
     return kept
-
-
-def is_refusal(completion: str) -> bool:
-    """True when the model declined, or wrote nothing at all."""
-    stripped = completion.strip()
-    return not stripped or stripped.startswith(REFUSAL)
-
-
-def split_marked(completion: str) -> tuple[list[MarkedSentence], str]:
-    """Split what the model has written so far into finished sentences and the unfinished rest.
-
-    A sentence is finished when its marks are followed by something else; call again with more text to get the next.
-    At the end of generation pass the text with a trailing newline so that the last marks count as followed.
-    """
-    finished: list[MarkedSentence] = []
-    consumed = 0
-    for match in _MARKED_SENTENCE.finditer(completion):
-        rest = completion[match.end() :]
-        if _MARK_BEGUN.fullmatch(rest) and not completion.endswith("\n"):
-            break
-        marks = tuple(dict.fromkeys(int(n) for n in _MARK.findall(match["marks"])))
-        finished.append(MarkedSentence(match["text"].strip(), marks))
-        consumed = match.end()
-    return finished, completion[consumed:]
 
 
 def one_line(text: str) -> str:

@@ -50,10 +50,11 @@ def inspect_model_folder(path: Path) -> ModelFolder:
     weights = _safe_weights(path)
     tokenizer_file = path / "tokenizer.json"
     tokenizer = _read_tokenizer(tokenizer_file)
-    vocabulary = int(config.get("vocab_size", 0))
-    if tokenizer.get_vocab_size() > vocabulary:
+    vocabulary = _whole(config, "vocab_size", 50_257, path)
+    known = 1 + max(tokenizer.get_vocab().values(), default=-1)  # ids may have gaps
+    if known > vocabulary:
         raise ModelUnsuitable(
-            f"The tokenizer of {path.name} knows {tokenizer.get_vocab_size()} tokens, its model only {vocabulary}.",
+            f"The tokenizer of {path.name} knows {known} tokens, its model only {vocabulary}.",
             "Use the tokenizer that the model was trained with.",
         )
     facts = _read_json(path / GROUNDED_FACTS) if (path / GROUNDED_FACTS).is_file() else {}
@@ -61,7 +62,7 @@ def inspect_model_folder(path: Path) -> ModelFolder:
         path=path,
         name=str(facts.get("name") or path.resolve().name),
         is_grounded=facts.get("grounded") is True,
-        context_tokens=int(config.get("n_positions", 1024)),
+        context_tokens=_whole(config, "n_positions", 1024, path),
         vocabulary=vocabulary,
         end_token=_end_token(path, config, tokenizer),
         weights=weights,
@@ -114,6 +115,13 @@ def _end_token(path: Path, config: dict[str, Any], tokenizer: Tokenizer) -> str:
             "Use the tokenizer that the model was trained with.",
         )
     return str(token)
+
+
+def _whole(config: dict[str, Any], name: str, default: int, path: Path) -> int:
+    value = config.get(name, default)
+    if not isinstance(value, int) or value < 1:
+        raise ModelUnsuitable(f"{name} of {path.name} is {value!r}.", "Copy its config.json again.")
+    return value
 
 
 def _read_json(file: Path) -> dict[str, Any]:

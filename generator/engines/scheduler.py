@@ -119,7 +119,7 @@ class Scheduler:
             self._decoder.fill(slot, job.prompt[held:-1], held)
             if isinstance(job, Scoring):
                 scores = self._decoder.score(slot, job.prompt, job.continuations)
-        except RuntimeError as error:  # what torch raises, out of memory included
+        except Exception as error:  # noqa: BLE001  # of any kind: it may not take the other questions along
             self._slots.give_back(slot, ())
             job.fail(_failed(error))
             return
@@ -144,7 +144,7 @@ class Scheduler:
                 said = self._decoder.verify(pending)
             else:
                 said = self._decoder.advance(pending, self._steps)
-        except RuntimeError as error:
+        except Exception as error:  # noqa: BLE001  # see above
             for running in list(self._running.values()):
                 self._stop(running, _failed(error))
             return
@@ -198,7 +198,7 @@ def _closed() -> Unavailable:
     return Unavailable("The language model was shut down.", "Ask again in a moment.")
 
 
-def _failed(error: RuntimeError) -> Unavailable:
+def _failed(error: Exception) -> Unavailable:
     logger.error("a forward of the language model failed", extra={"reason": str(error)[:500]})
     return Unavailable(
         "The language model failed on this question.", "Ask again; if it goes on, look at the log and free memory."

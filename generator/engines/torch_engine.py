@@ -102,15 +102,11 @@ def load_torch_model(
     folder: ModelFolder,
     threads: int,
     device: str = "auto",
-    precision: torch.dtype | None = None,
-    draft_tokens: int | None = None,
 ) -> TorchLanguageModel:
     """Read the weights and make the engine; its thread begins with the first request.
 
     Args:
         device: ``auto``, ``cpu`` or ``cuda``.
-        precision: None takes bfloat16 where the device computes it, else float32.
-        draft_tokens: None guesses ahead on the CPU only; on CUDA captured steps are as fast as verifying.
 
     Raises:
         ModelMissing, ModelUnsuitable: see ``read_weights``; also CUDA asked for where there is none.
@@ -119,9 +115,8 @@ def load_torch_model(
     on_cuda = place.type == "cuda"
     if on_cuda and not torch.cuda.is_available():
         raise ModelUnsuitable("CUDA was asked for, but torch sees no such device.", "Use the CPU, or mend the driver.")
-    if draft_tokens is None:
-        draft_tokens = 0 if on_cuda else _CPU_DRAFT_TOKENS
-    network = Gpt2(read_weights(folder), precision or best_precision(place), place)
+    draft_tokens = 0 if on_cuda else _CPU_DRAFT_TOKENS  # on CUDA captured steps are as fast as verifying
+    network = Gpt2(read_weights(folder), best_precision(place), place)
     decoder = Decoder(network, _CUDA_SLOTS if on_cuda else _CPU_SLOTS)
     tokenizer = Tokenizer.from_file(str(folder.tokenizer_file))
     end = _end_id(tokenizer, folder)

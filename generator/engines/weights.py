@@ -13,6 +13,7 @@ from domain.errors import ModelMissing, ModelUnsuitable
 from generator.engines.model_folder import ModelFolder
 
 _ACTIVATIONS = {"gelu_new": "tanh", "gelu_pytorch_tanh": "tanh", "gelu": "none"}  # torch's name of the approximation
+_MASKS = (".attn.bias", ".attn.masked_bias")  # constants that older files store
 _PREFIX = "transformer."  # what ``save_pretrained`` writes before each name; OpenAI's own files go without
 
 
@@ -97,7 +98,9 @@ def read_weights(folder: ModelFolder) -> Gpt2Weights:
         for i in range(shape.layers)
     )
     positions = take("wpe.weight", (shape.context, width))
-    return Gpt2Weights(shape, tokens, positions, blocks, take.norm("ln_f", width), head)
+    norm = take.norm("ln_f", width)
+    take.expect_no_more()
+    return Gpt2Weights(shape, tokens, positions, blocks, norm, head)
 
 
 class _Taker:
@@ -106,9 +109,20 @@ class _Taker:
     def __init__(self, model: str, tensors: dict[str, Tensor]) -> None:
         self._model = model
         self._tensors = tensors
+        self._taken: set[str] = set()
+
+    def expect_no_more(self) -> None:
+        """A layer that the configuration does not know of would silently be left out."""
+        left = sorted(name for name in self._tensors.keys() - self._taken if not name.endswith(_MASKS))
+        if left:
+            raise ModelMissing(
+                f"config.json of {self._model} does not know of {left[0]} and {len(left) - 1} other weights.",
+                "Copy the complete model folder again.",
+            )
 
     def __call__(self, name: str, shape: tuple[int, ...]) -> Tensor:
         tensor = self._tensors.get(name)
+        self._taken.add(name)
         if tensor is None:
             raise ModelMissing(f"Weights are missing in {self._model}: {name}.", "Copy the complete model folder.")
         if tuple(tensor.shape) != shape:
@@ -139,21 +153,30 @@ def _read_shape(folder: ModelFolder) -> Gpt2Shape:
     odd = [name for name in ("scale_attn_by_inverse_layer_idx", "add_cross_attention") if config.get(name)]
     if activation not in _ACTIVATIONS or odd or not config.get("scale_attn_weights", True):
         raise ModelUnsuitable(
-            f"{folder.name} is a variant of GPT-2 that cannot be served: {', '.join([activation, *odd])}.",
+            f"{folder.name} is a variant of GPT-2 that cannot be served: {', '.join(map(str, [activation, *odd]))}.",
             "Use a GPT-2 with its original attention and activation.",
         )
-    width, heads = int(config.get("n_embd", 768)), int(config.get("n_head", 12))
-    if heads < 1 or width % heads:
+    try:
+        width, heads, layers = (
+            int(config.get(name, n)) for name, n in (("n_embd", 768), ("n_head", 12), ("n_layer", 12))
+        )
+        epsilon = float(config.get("layer_norm_epsilon", 1e-5))
+    except (TypeError, ValueError) as error:
         raise ModelUnsuitable(
-            f"{folder.name} spreads a width of {width} over {heads} heads.", "Copy its config.json again."
+            f"The shape of {folder.name} cannot be read: {error}.", "Copy its config.json again."
+        ) from error
+    if heads < 1 or layers < 1 or width % heads:
+        raise ModelUnsuitable(
+            f"{folder.name} spreads a width of {width} over {heads} heads in {layers} layers.",
+            "Copy its config.json again.",
         )
     return Gpt2Shape(
-        layers=int(config.get("n_layer", 12)),
+        layers=layers,
         heads=heads,
         width=width,
         context=folder.context_tokens,
         vocabulary=folder.vocabulary,
-        epsilon=float(config.get("layer_norm_epsilon", 1e-5)),
+        epsilon=epsilon,
         gelu=_ACTIVATIONS[activation],
     )
 

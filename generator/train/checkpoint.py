@@ -7,6 +7,7 @@ import hashlib
 import io
 import json
 import os
+import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,6 +21,7 @@ from domain.errors import StorageFull
 _MANIFEST = "manifest.json"
 _STATE = "state.pt"
 _NO_SPACE = frozenset((errno.ENOSPC, errno.EDQUOT, errno.EFBIG))
+_OS_ERROR = re.compile(r"os error (\d+)")
 
 
 @contextmanager
@@ -31,11 +33,14 @@ def room_on_disk(where: Path) -> Iterator[None]:
     """
     try:
         yield
-    except OSError as error:
-        if error.errno not in _NO_SPACE:
+    except Exception as error:
+        # safetensors and tokenizers tell of it in the text of errors of their own: "... (os error 28)".
+        told = _OS_ERROR.search(str(error))
+        number = error.errno if isinstance(error, OSError) else int(told[1]) if told else None
+        if number not in _NO_SPACE:
             raise
         raise StorageFull(
-            f"The disk has no room for the training run in {where}: {error.strerror}.",
+            f"The disk has no room for the training run in {where}: {os.strerror(number)}.",
             "Free space or raise the quota and give the command again: it goes on from the last checkpoint.",
         ) from error
 
@@ -60,25 +65,33 @@ def save_checkpoint(folder: Path, step: int, state: dict[str, Any], keep: int = 
             _write(partial / _STATE, content)
             manifest = {"step": step, "sha256": hashlib.sha256(content).hexdigest()}
             _write(partial / _MANIFEST, json.dumps(manifest).encode())
-            shutil.rmtree(final, ignore_errors=True)
+            drop(final)
             partial.rename(final)
     except StorageFull:
         shutil.rmtree(partial, ignore_errors=True)
         raise
-    for old in sorted(folder.glob("step-*"))[:-keep]:
-        shutil.rmtree(old)
+    # One of a later step may lie there from before, when the run is another one.
+    for old in sorted(set(folder.glob("step-*")) - {final}, reverse=True)[keep - 1 :]:
+        drop(old)
     return final
+
+
+def drop(folder: Path) -> None:
+    """Remove a checkpoint; at no moment does half of it stand under its name."""
+    if folder.exists():
+        shutil.rmtree(folder.rename(folder.with_name(f"partial-{folder.name}")))
 
 
 def load_newest_checkpoint(folder: Path) -> tuple[int, dict[str, Any]] | None:
     """(step, state) of the newest checkpoint whose hash is right; None when there is none."""
     for candidate in sorted(folder.glob("step-*"), reverse=True):
-        manifest_path = candidate / _MANIFEST
-        if not manifest_path.exists():
+        try:
+            manifest = json.loads((candidate / _MANIFEST).read_text(encoding="utf-8"))
+            step, is_whole = int(manifest["step"]), _digest(candidate / _STATE) == manifest["sha256"]
+        except (FileNotFoundError, ValueError, KeyError):  # a kill came between
             continue
-        manifest = json.loads(manifest_path.read_text(encoding="utf-8"))
-        if _digest(candidate / _STATE) == manifest["sha256"]:
-            return int(manifest["step"]), torch.load(candidate / _STATE, map_location="cpu", weights_only=True)
+        if is_whole:
+            return step, torch.load(candidate / _STATE, map_location="cpu", weights_only=True)
     return None
 
 

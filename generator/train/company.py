@@ -159,9 +159,15 @@ def check_tokenizer(
     losses = []
     for text in texts:
         tokens = torch.tensor([tokenizer.encode(text)[: int(model.config.n_positions)]], device=model.device)
-        losses.append(float(functional.cross_entropy(model(input_ids=tokens).logits[0, :-1], tokens[0, 1:])))
+        if tokens.shape[1] > 1:
+            losses.append(float(functional.cross_entropy(model(input_ids=tokens).logits[0, :-1], tokens[0, 1:])))
     model.train()
     found, guessing = sum(losses) / max(1, len(losses)), math.log(model.config.vocab_size)
+    if not math.isfinite(found):
+        raise ModelUnsuitable(
+            f"{start.name} gives no numbers for your documents: its weights are damaged, or their training diverged.",
+            "Copy the model again, or start from an earlier one.",
+        )
     if found > guessing + _WORSE_THAN_GUESSING:
         raise ModelUnsuitable(
             f"{start.name} reads your documents with a loss of {found:.1f} nats a token; blind guessing has "
@@ -183,7 +189,7 @@ def _export(weights: FullWeights, tokenizer: PreTrainedTokenizerBase, run: Path,
     """Into ``run/model``, and only then away with what it was made from."""
     merged = save_model(run / "training" / "model", weights.merged(), tokenizer)
     export(merged, run / "model", run.name, provenance)
-    for spent in (merged, run / "training" / "checkpoints"):
+    for spent in (merged, run / "training" / "checkpoints", run / "training" / "best"):
         shutil.rmtree(spent, ignore_errors=True)
 
 
@@ -207,15 +213,7 @@ def _build(
             shown = show(sides[side], find, progress)
         examples[side] = make_examples(shown, n, recipe.refusal_share, rng)
     context = int(model.config.n_positions)
-    facts = write_dataset(folder, examples, sides, tokenizer, context)
-    if facts.too_long > sum(facts.examples.values()) // 2:
-        (folder / "dataset.json").unlink()
-        raise InvalidInput(
-            f"{facts.too_long} of {sum(facts.examples.values())} examples are longer than the model's context of "
-            f"{context} tokens.",
-            "Start from a model with a longer context, or lower ANSWERDESK_GENERATOR__EVIDENCE_WORDS.",
-        )
-    return facts
+    return write_dataset(folder, examples, sides, tokenizer, context)
 
 
 def _questions(knowledge: Knowledge, recipe: CompanyRecipe) -> dict[Side, list[CompanyQuestion]]:

@@ -14,6 +14,7 @@ from pathlib import Path
 from transformers import PreTrainedTokenizerBase
 
 from domain.documents import ScoredPassage, StoredPassage
+from domain.errors import InvalidInput
 from domain.protocols import ProgressListener
 from domain.text import sentence_spans, sentences
 from generator.augmentation import vary_question
@@ -47,7 +48,8 @@ class Shown:
 
 @dataclass(frozen=True, slots=True)
 class DatasetFacts:
-    """``examples`` and ``questions`` by side and kind; ``too_long`` examples did not fit into the context.
+    """``examples`` and ``questions`` by side and kind; ``too_long`` examples did not fit into the context, ``unusable``
+    ones are no choice among what is shown.
 
     ``sha256`` is over the text of every example, in order.
     """
@@ -56,6 +58,7 @@ class DatasetFacts:
     examples: dict[str, int]
     refusals: int
     too_long: int
+    unusable: int
     sha256: str
 
 
@@ -170,14 +173,21 @@ def write_dataset(
     tokenizer: PreTrainedTokenizerBase,
     context: int,
 ) -> DatasetFacts:
-    """What the training loop reads, the same as text to look at, and ``dataset.json``, written last."""
+    """What the training loop reads, the same as text to look at, and ``dataset.json``, written last.
+
+    Raises:
+        InvalidInput: most examples cannot be used, or a side has none; no ``dataset.json`` is written.
+    """
     folder.mkdir(parents=True, exist_ok=True)
-    too_long = 0
+    too_long = unusable = 0
+    packed_rows: dict[Side, int] = {}
     digest = hashlib.sha256()
     for side, examples in sides.items():
         choices = [example for example in examples if as_choice(example, tokenizer) is not None]
         packed = pack_choices(choices, tokenizer, context)
         too_long += len(choices) - len(packed)
+        unusable += len(examples) - len(choices)
+        packed_rows[side] = len(packed)
         packed.save(folder / f"{side.value}.npz")
         save_examples(folder / f"{side.value}.jsonl", examples)
         digest.update((folder / f"{side.value}.jsonl").read_bytes())
@@ -186,8 +196,22 @@ def write_dataset(
         examples={side.value: len(examples) for side, examples in sides.items()},
         refusals=sum(not example.answer for example in sides[Side.TRAINING]),
         too_long=too_long,
+        unusable=unusable,
         sha256=digest.hexdigest(),
     )
+    made = sum(facts.examples.values())
+    if too_long > made // 2:
+        raise InvalidInput(
+            f"{too_long} of {made} examples are longer than the model's context of {context} tokens.",
+            "Start from a model with a longer context, or lower ANSWERDESK_GENERATOR__EVIDENCE_WORDS.",
+        )
+    empty = [side.value for side, rows in packed_rows.items() if not rows]
+    if unusable > made // 2 or empty:
+        raise InvalidInput(
+            f"{unusable} of {made} examples are no choice among what was found, and {too_long} are too long"
+            + (f"; none is left for {' and '.join(empty)}." if empty else "."),
+            "Add FAQ entries or documents. If there are enough, the start's tokenizer may be none of GPT-2's kind.",
+        )
     partial = folder / "dataset.partial"
     partial.write_text(json.dumps(asdict(facts), indent=1) + "\n", encoding="utf-8")
     partial.replace(folder / "dataset.json")

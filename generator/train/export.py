@@ -44,10 +44,11 @@ def export(
             f"The model has {model.config.vocab_size} tokens, its tokenizer {len(tokenizer)}.",
             "Put the tokenizer that it was trained with beside it.",
         )
-    with room_on_disk(out), tempfile.TemporaryDirectory() as holder:
+    out.parent.mkdir(parents=True, exist_ok=True)
+    with room_on_disk(out), tempfile.TemporaryDirectory(dir=out.parent) as holder:
         model.save_pretrained(holder)
         tokenizer.save_pretrained(holder)
-        out.mkdir(parents=True, exist_ok=True)
+        out.mkdir(exist_ok=True)
         for file in Path(holder).iterdir():
             shutil.copyfile(file, out / file.name)
         facts = {
@@ -60,7 +61,9 @@ def export(
             **(provenance or {}),
         }
         # Last, so that a folder with this file is a whole one.
-        (out / GROUNDED_FACTS).write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
+        partial = out / f"{GROUNDED_FACTS}.partial"
+        partial.write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
+        partial.replace(out / GROUNDED_FACTS)
     logger.info("exported %s with %d parameters", out, facts["parameters"])
 
 

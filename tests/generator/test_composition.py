@@ -82,3 +82,17 @@ def test_a_week_of_opening_hours_is_no_longer_than_an_answer_may_be() -> None:
     week = [MarkedSentence(f"Day: {day}; Hours: 10:00 to 17:00.", (1,)) for day in days]
     tokens = Tokenizer.from_file(str(SHIPPED_MODEL / "tokenizer.json")).encode(render_answer(week)).ids
     assert len(tokens) <= GeneratorSettings().max_new_tokens
+
+
+def test_a_word_without_end_is_neither_scored_whole_nor_does_it_crowd_out_the_evidence() -> None:
+    class Letters(ScriptedLanguageModel):
+        context_tokens = 512
+
+        def count_tokens(self, text: str) -> int:
+            return len(text)
+
+    address = "See https://shop.example/" + "a" * 300 + " for the form."
+    model = Letters([], unlikely=-10.0)
+    composition = Composition(model, "where is the form", [_snippet(HOURS, 0.0), _snippet(address, -1.0)], 600, 4)
+    assert _said(composition) == [HOURS]
+    assert len(model.prompts[0]) + 161 <= model.context_tokens

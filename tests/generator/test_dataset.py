@@ -7,7 +7,8 @@ import random
 import pytest
 
 from generator.dataset import ExampleBuilder, Passage, Seed, is_held_out, is_validation
-from generator.prompt import is_refusal, split_marked
+
+REFUSED = " [0]"
 
 
 def _seeds(n_documents: int = 60, source: str = "shop") -> list[Seed]:
@@ -35,21 +36,13 @@ def test_answer_is_the_gold_sentence_under_the_number_where_it_is_shown() -> Non
         assert told.text in example.evidence[told.marks[0] - 1].text
 
 
-def test_rendered_target_reads_back_as_sentences_and_marks() -> None:
-    seeds = _seeds()
-    example = ExampleBuilder(seeds, refusal_share=0.0).build(seeds[0], random.Random(1))
-    said, rest = split_marked(example.target() + "\n")
-    assert tuple(said) == example.answer
-    assert not rest.strip()
-
-
 def test_left_out_gold_passage_makes_a_refusal_without_the_gold_sentence() -> None:
     seeds = [seed for seed in _seeds() if not is_validation(seed.passage.document)]
     builder = ExampleBuilder(seeds, refusal_share=1.0)
     for seed in seeds:
         example = builder.build(seed, random.Random(2))
         shown = " ".join(piece.text for piece in example.evidence)
-        assert is_refusal(example.target())
+        assert example.target() == REFUSED
         assert seed.passage.sentences[seed.answer[0]] not in shown
 
 
@@ -57,14 +50,14 @@ def test_gold_passage_is_not_left_out_where_the_search_brings_nothing_else() -> 
     (seed,) = [seed for seed in _seeds() if seed.passage.document == "document 1" and seed.answer == (0,)]
     example = ExampleBuilder([seed], refusal_share=1.0).build(seed, random.Random(2))
     assert example.evidence
-    assert not is_refusal(example.target())
+    assert example.target() != REFUSED
 
 
 def test_unanswerable_question_still_shows_its_passage_and_is_refused() -> None:
     passage = Passage("d", "Lamp", ("Lamps are sold in pairs.", "A lamp weighs two kilograms."))
     seed = Seed("s", "How much does a lamp weigh in space?", passage, ())
     example = ExampleBuilder([seed, *_seeds(source="s")], refusal_share=0.0).build(seed, random.Random(0))
-    assert is_refusal(example.target())
+    assert example.target() == REFUSED
     assert any("two kilograms" in piece.text for piece in example.evidence)
 
 

@@ -31,10 +31,11 @@ class WatchedDecoder(Decoder):
         self.may_step = threading.Event()
         self.may_step.set()
         self.is_out_of_memory = False
+        self.fault: type[Exception] = RuntimeError
 
     def fill(self, slot: int, tokens: Sequence[int], start: int) -> None:
         if CURSED in tokens:
-            raise RuntimeError("a forward that cannot be")
+            raise self.fault("a forward that cannot be")
         self.filled.append(len(tokens))
         super().fill(slot, tokens, start)
 
@@ -164,7 +165,9 @@ def test_cancelled_while_waiting_is_never_computed(folder: ModelFolder) -> None:
     house.scheduler.close()
 
 
-def test_a_failing_prompt_fails_alone(folder: ModelFolder, house: House) -> None:
+@pytest.mark.parametrize("fault", [RuntimeError, IndexError, NotImplementedError])
+def test_a_failing_prompt_fails_alone(folder: ModelFolder, house: House, fault: type[Exception]) -> None:
+    house.decoder.fault = fault
     house.decoder.may_step.clear()
     neighbour, cursed = house.begin(PROMPTS[0], 20), house.begin([CURSED, 5], 20)
     house.decoder.may_step.set()

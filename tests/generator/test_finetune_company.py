@@ -19,6 +19,7 @@ from generator.composition import Weights
 from generator.engines.model_folder import inspect_model_folder
 from generator.evaluation import GoldenQuery, GoldEvidence
 from generator.settings import GeneratorSettings
+from generator.train import company_examples
 from generator.train.company import Knowledge, TooFewQuestions, TrainedModel, train_on
 from generator.train.company_evaluation import best_possible, first_sentences, gain, measure, summarise
 from generator.train.company_examples import show
@@ -176,6 +177,29 @@ def test_prompts_longer_than_the_context_are_counted(tmp_path: Path) -> None:
     short = write_model(tmp_path / "short", context=96)
     with pytest.raises(InvalidInput, match="longer than the model's context of 96 tokens"):
         _train(short, tmp_path)
+
+
+def test_examples_that_are_no_choice_are_counted_and_leave_no_dataset(
+    start: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(company_examples, "as_choice", lambda example, tokenizer: None)
+    with pytest.raises(InvalidInput, match=r"no choice among what was found.*none is left for training and validation"):
+        _train(start, tmp_path)
+    assert not list(tmp_path.rglob("dataset.json"))
+
+
+def test_start_with_weights_that_are_no_numbers_is_refused(start: Path, tmp_path: Path) -> None:
+    damaged = shutil.copytree(start, tmp_path / "damaged")
+    weights = load_file(damaged / "model.safetensors")
+    save_file({name: value * float("nan") for name, value in weights.items()}, damaged / "model.safetensors")
+    with pytest.raises(ModelUnsuitable, match="gives no numbers"):
+        _train(damaged, tmp_path / "runs")
+
+
+def test_start_beside_the_recipe_is_found_from_anywhere(start: Path, tmp_path: Path) -> None:
+    shutil.copytree(start, tmp_path / "my-gpt2")
+    (tmp_path / "recipe.toml").write_text('name = "shop"\nstart = "my-gpt2"\n', encoding="utf-8")
+    assert load_company_recipe(tmp_path / "recipe.toml").start == str(tmp_path / "my-gpt2")
 
 
 def test_second_process_on_one_run_is_turned_away(start: Path, tmp_path: Path) -> None:

@@ -23,8 +23,9 @@ from generator.train.build import pack_examples
 from generator.train.checkpoint import load_newest_checkpoint, save_checkpoint
 from generator.train.company_examples import make_examples, show
 from generator.train.company_questions import ask_passages
+from generator.train.export import export
 from generator.train.finetune import finetune, load_model
-from generator.train.loop import TrainingDiverged, fit
+from generator.train.loop import TrainingDiverged, fit, save_model
 from generator.train.packed import load_packed, save_packed
 from generator.train.rate_search import search_rate
 from generator.train.recipe import RateSearch, TrainRecipe
@@ -229,6 +230,15 @@ def test_full_disk_keeps_the_last_checkpoint_and_leaves_no_half(tmp_path: Path) 
     assert found is not None
     assert found[0] == 1
     assert [path.name for path in tmp_path.iterdir()] == ["step-000001"]
+
+
+def test_full_disk_under_the_finished_model_is_told_as_such(start: Path, tmp_path: Path) -> None:
+    model, tokenizer = load_model(start, 0.0), load_tokenizer(start)
+    with _files_of_at_most(20_000), pytest.raises(StorageFull, match="no room"):
+        save_model(tmp_path / "model", model, tokenizer)
+    with _files_of_at_most(20_000), pytest.raises(StorageFull, match="no room"):
+        export(start, tmp_path / "exported")
+    assert [path.name for path in tmp_path.rglob("*")] in ([], ["exported"])
 
 
 def test_run_that_met_a_full_disk_goes_on_when_there_is_room(data: Path, start: Path, tmp_path: Path) -> None:

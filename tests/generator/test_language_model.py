@@ -129,6 +129,29 @@ def test_another_architecture_is_unsuitable(own_folder: Path) -> None:
         inspect_model_folder(own_folder)
 
 
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("n_positions", None),
+        ("n_layer", None),
+        ("n_layer", 0),
+        ("layer_norm_epsilon", None),
+        ("activation_function", None),
+    ],
+)
+def test_configuration_that_cannot_be_read_is_unsuitable(own_folder: Path, name: str, value: object) -> None:
+    _edit_json(own_folder / "config.json", **{name: value})
+    with pytest.raises(ModelUnsuitable):
+        load_model_folder(own_folder, 1)
+
+
+def test_layers_that_the_configuration_leaves_out_are_not_passed_over(own_folder: Path) -> None:
+    layers = json.loads((own_folder / "config.json").read_text(encoding="utf-8"))["n_layer"]
+    _edit_json(own_folder / "config.json", n_layer=layers - 1)
+    with pytest.raises(ModelMissing, match=f"does not know of h.{layers - 1}"):
+        load_model_folder(own_folder, 1)
+
+
 def test_pickled_weights_are_unsuitable_and_never_opened(own_folder: Path) -> None:
     (own_folder / "model.safetensors").unlink()
     (own_folder / "pytorch_model.bin").write_bytes(b"not even a pickle")

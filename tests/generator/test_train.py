@@ -15,7 +15,7 @@ from transformers import AutoTokenizer, GPT2Config, GPT2LMHeadModel, PreTrainedT
 from domain.errors import ModelUnsuitable
 from generator.dataset import GroundedExample, Passage, Seed, is_validation
 from generator.prompt import Evidence, MarkedSentence
-from generator.train import optimization
+from generator.train import loop, optimization
 from generator.train.adapters import FullWeights
 from generator.train.build import build_examples, pack_examples, pack_prose, with_noise
 from generator.train.checkpoint import load_newest_checkpoint, save_checkpoint
@@ -111,13 +111,17 @@ def test_run_folder_says_what_made_it(trained: Path) -> None:
     assert all(word in record for word in ('"seed"', '"sha256"', '"torch"', '"steps"'))
 
 
-def test_nan_loss_stops_and_keeps_the_last_good_checkpoint(data: Path, tmp_path: Path) -> None:
-    recipe = _recipe(data, tmp_path, matrix_rate=1e30, vector_rate=1e30, checkpoint_every=1, warmup=1)
+def test_nan_loss_stops_and_keeps_the_last_good_checkpoint(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(loop, "rate_at", lambda step, way, recipe: 1.0 if step < 6 else 1e33)
     with pytest.raises(TrainingDiverged, match="Lower the rates"):
-        pretrain(recipe)
+        pretrain(_recipe(data, tmp_path, checkpoint_every=2))
     assert not (tmp_path / "model").exists()
     found = load_newest_checkpoint(tmp_path / "checkpoints")
-    assert found is None or all(torch.isfinite(value).all() for value in found[1]["weights"]["weights"].values())
+    assert found is not None
+    assert found[0] >= 4
+    assert all(torch.isfinite(value).all() for value in found[1]["weights"]["weights"].values())
 
 
 def test_resuming_with_another_recipe_is_refused(data: Path, trained: Path) -> None:
@@ -130,10 +134,19 @@ def test_half_written_checkpoint_is_passed_over(tmp_path: Path) -> None:
     broken = save_checkpoint(tmp_path, 2, {"x": torch.zeros(2)})
     (broken / "state.pt").write_bytes(b"cut short")
     (tmp_path / "partial-000003").mkdir()
+    for step, manifest in ((4, '{"step": 4, "sha256": "0"}'), (5, '{"step"'), (6, "{}")):
+        (tmp_path / f"step-00000{step}").mkdir()
+        (tmp_path / f"step-00000{step}" / "manifest.json").write_text(manifest)
     found = load_newest_checkpoint(tmp_path)
     assert found is not None
     assert found[0] == 1
     assert torch.equal(found[1]["x"], torch.ones(2))
+
+
+def test_checkpoint_just_saved_is_never_the_one_that_goes(tmp_path: Path) -> None:
+    save_checkpoint(tmp_path, 100, {"x": torch.ones(2)}, keep=1)
+    saved = save_checkpoint(tmp_path, 75, {"x": torch.zeros(2)}, keep=1)
+    assert list(tmp_path.iterdir()) == [saved]
 
 
 def test_finetuned_export_loads_with_transformers_and_runs_with_ctranslate2(

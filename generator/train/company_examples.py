@@ -163,7 +163,8 @@ def says(text: str, gold: Sequence[str]) -> bool:
 
 
 def _plain(text: str) -> str:
-    return " ".join(text.lower().split())
+    """Whole words between spaces, so that ``1`` is no part of ``11``."""
+    return f" {' '.join(word.strip('.,;:!?') for word in text.lower().split())} "
 
 
 def write_dataset(

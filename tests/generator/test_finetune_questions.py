@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Engine
@@ -14,7 +15,7 @@ from domain.ids import new_id, sha256_hex
 from domain.ratings import RatedAnswer
 from generator.evaluation import GoldenQuery, GoldEvidence
 from generator.prompt import Evidence
-from generator.train.company_examples import Shown, make_example, make_examples, right_answer
+from generator.train.company_examples import Shown, make_example, make_examples, right_answer, says
 from generator.train.company_questions import (
     CompanyQuestion,
     Side,
@@ -199,6 +200,19 @@ def test_evidence_keeps_its_log_odds_unless_something_was_put_in() -> None:
     missed = Shown(shown.question, tuple(OverlapFinder(shop_passages()[20:])("classes")))
     examples = [make_example(missed, 0.0, random.Random(i)) for i in range(20)]
     assert all(not example.log_odds for example in examples if example.answer)
+
+
+@pytest.mark.parametrize(
+    ("text", "gold", "is_said"),
+    [
+        ("We open at 9, every day.", "we open at 9", True),
+        ("It opens at 11.", "It opens at 11. It closes at 12.", True),
+        ("1.", "It opens at 11.", False),
+        ("We are open.", "We are opening soon.", False),
+    ],
+)
+def test_a_sentence_is_said_in_whole_words(text: str, gold: str, is_said: bool) -> None:
+    assert says(text, [gold]) is is_said
 
 
 def test_same_sentence_in_two_snippets_is_said_once() -> None:

@@ -157,7 +157,7 @@ class _Examiner:
         snippets = choose_snippets(found.sentences, generator.evidence_words)
         if model is not None and snippets:
             limits = (generator.max_new_tokens, generator.max_sentences)
-            declined = Composition(model, planned.query, snippets, *limits).declined
+            declined = Composition(model, planned.as_composed(result), snippets, *limits).declined
             confidence = confidence.with_model(declined, self._refusal)
         return asdict(confidence.features)
 

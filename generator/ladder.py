@@ -115,8 +115,9 @@ class Ladder:
         is_asked = state.in_english and state.snippets and self._matching_entry(state) is None
         if self._model is not None and is_asked:
             limits = (self._settings.max_new_tokens, self._settings.max_sentences)
+            asked = state.planned.as_composed(state.result)
             try:
-                state.composition = Composition(self._model, state.planned.query, state.snippets, *limits)
+                state.composition = Composition(self._model, asked, state.snippets, *limits)
             except (Unavailable, PromptTooLong) as error:
                 logger.warning("the language model could not choose", extra={"reason": str(error)})
                 state.notes.append(f"model failed: {error}")

@@ -12,6 +12,7 @@ from domain.protocols import SearchContext, Searcher, SearchResult
 from generator import courtesy
 from generator.condense import carried, condense, conversation, is_follow_up, join_part, last_answer
 from generator.phrases import is_refusal
+from generator.prompt import ask_after
 from generator.questions import split_questions
 
 # Of a passage's score, the share of what was said before: most where the question says little by itself. A new matter
@@ -40,6 +41,10 @@ class PlannedSearch:
         """``part`` with its slips put right as the search did; as it stands where it was not searched for by itself."""
         by_itself = self.context is not None or self.part == self.query
         return result.asked if result.asked and by_itself else self.part
+
+    def as_composed(self, result: SearchResult) -> str:
+        """What the GPT-2 is asked: ``part``, behind what was said before it."""
+        return ask_after(self.before, self.as_searched(result))
 
 
 def plan_searches(message: str, history: Sequence[ChatMessage], max_chars: int) -> list[PlannedSearch]:

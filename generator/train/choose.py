@@ -24,6 +24,7 @@ from torch.utils.data import DataLoader, Dataset
 from domain.protocols import ProgressListener
 from generator.composition import WEIGHTS
 from generator.engines.model_folder import inspect_model_folder
+from generator.metrics import roc_auc
 from generator.train.adapters import FullWeights
 from generator.train.candidate_trees import ChoiceBatch, Scores, batch_scores, choice_batch, choice_tree
 from generator.train.checkpoint import room_on_disk
@@ -235,8 +236,8 @@ def validate(model: Any, choices: Sequence[Choice], vocabulary: Vocabulary) -> d
                 found["stop" if ends else "go_on"].append(float(int(row[:size].argmax()) == right))
     model.train()
     told = {name: round(float(np.mean(values)), 4) for name, values in found.items() if values}
-    wins = [float(a > b) for a in margins[True] for b in margins[False]]
-    return told | ({"decline": round(float(np.mean(wins)), 4)} if wins else {})
+    is_known = margins[True] and margins[False]
+    return told | ({"decline": round(roc_auc(margins[True], margins[False]), 4)} if is_known else {})
 
 
 if __name__ == "__main__":

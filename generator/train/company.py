@@ -247,7 +247,7 @@ def _questions(knowledge: Knowledge, recipe: CompanyRecipe) -> dict[Side, list[C
 def _fingerprint(knowledge: Knowledge, recipe: CompanyRecipe, start: Path) -> str:
     """What the run depends on: change any of it and it is another run, in a folder of its own."""
     digest = hashlib.sha256(recipe.model_dump_json(exclude={"promote", "questions", "golden"}).encode())
-    for file in sorted(start.glob("*.safetensors")):
+    for file in [*sorted(start.glob("*.safetensors")), start / "tokenizer.json", start / "config.json"]:
         with file.open("rb") as weights:
             digest.update(hashlib.file_digest(weights, "sha256").digest())
     for stored in knowledge.passages:

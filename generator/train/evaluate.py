@@ -19,8 +19,8 @@ from pathlib import Path
 import torch
 from transformers import GPT2LMHeadModel, PreTrainedTokenizerBase
 
-from domain.text import words
 from generator.dataset import GroundedExample
+from generator.metrics import roc_auc, token_f1
 from generator.prompt import REFUSAL
 from generator.train.build import read_examples
 from generator.train.candidate_trees import Tree, log_likelihoods
@@ -28,7 +28,6 @@ from generator.train.choices import OPENING_WORDS, as_shown, evidence_sentences
 from generator.train.tokenizer import load_tokenizer
 
 logger = logging.getLogger(__name__)
-_ARTICLES = frozenset(("a", "an", "the"))
 _MAX_SENTENCES = 4
 
 
@@ -136,15 +135,8 @@ def figures(examples: Sequence[GroundedExample], composed: Sequence[Composed]) -
         f1=round(f1 / n, 4),
         exact=round(hits["exact"] / n, 4),
         refusal=_precision_at_recall(unanswerable, margins),
-        refusal_area=_area(unanswerable, margins),
+        refusal_area=round(roc_auc(unanswerable, margins), 4),
     )
-
-
-def token_f1(said: str, gold: str) -> float:
-    """SQuAD's token F1: lower case, without punctuation and articles."""
-    a, b = (Counter(w.lower() for w in words(text) if w.lower() not in _ARTICLES) for text in (said, gold))
-    shared = sum((a & b).values())
-    return 2 * shared / (sum(a.values()) + sum(b.values())) if shared else 0.0
 
 
 def _precision_at_recall(positive: Sequence[float], negative: Sequence[float]) -> float:
@@ -152,12 +144,6 @@ def _precision_at_recall(positive: Sequence[float], negative: Sequence[float]) -
     ranked = sorted([(-value, False) for value in negative] + [(-value, True) for value in positive])
     found = sum(is_positive for _, is_positive in ranked[: len(positive)])
     return round(found / len(positive), 4) if positive else 0.0
-
-
-def _area(positive: Sequence[float], negative: Sequence[float]) -> float:
-    """The chance that a positive stands above a negative; 0.5 says nothing."""
-    wins = sum((p > n) + 0.5 * (p == n) for p in positive for n in negative)
-    return round(wins / (len(positive) * len(negative)), 4) if positive and negative else 0.0
 
 
 if __name__ == "__main__":

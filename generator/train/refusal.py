@@ -24,6 +24,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from generator.metrics import roc_auc
 from generator.refusal import REFUSAL_FILE
 
 FEATURES = (
@@ -128,13 +129,6 @@ def curve(probabilities: NDArray[np.float64], rows: Sequence[Labelled]) -> list[
     return points
 
 
-def area_under_curve(probabilities: NDArray[np.float64], rows: Sequence[Labelled]) -> float:
-    """ROC AUC: how often a right one is above a wrong one."""
-    right = np.array([row.right for row in rows])
-    above = probabilities[right][:, None] - probabilities[~right][None, :]
-    return float((above > 0).mean() + 0.5 * (above == 0).mean())
-
-
 def calibration_error(probabilities: NDArray[np.float64], rows: Sequence[Labelled], bins: int = 10) -> float:
     """Expected calibration error: by how much confidence and share of right ones differ, over bins of equal width."""
     right = np.array([row.right for row in rows])
@@ -182,7 +176,7 @@ def main(
         "refuse_below": round(refuse_below, 4),
         "questions": len(rows),
         "right": int(right.sum()),
-        "auc": round(area_under_curve(held, rows), 4),
+        "auc": round(roc_auc(held[right].tolist(), held[~right].tolist()), 4),
         "calibration_error": round(calibration_error(held, rows), 4),
         "refused": round(float((held[~right] < refuse_below).mean()), 4),
         "near_misses_refused": _share_below(held, [not r.right and not r.is_asked_again for r in rows], refuse_below),

@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 
 from generator.dataset import GroundedExample
+from generator.metrics import token_f1
 from generator.prompt import Evidence, MarkedSentence
 from generator.train.build import read_examples, save_examples
-from generator.train.evaluate import Composed, evaluate, figures, shown_sentences, token_f1
+from generator.train.evaluate import Composed, evaluate, figures, shown_sentences
 
 _SHIPPED = Path(__file__).parents[2] / "generator" / "models" / "answerdesk-gpt2"
 _EVIDENCE = (Evidence("Red lamps cost five euros. They are small.", "Red"), Evidence("Blue lamps cost six euros."))

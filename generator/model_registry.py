@@ -103,7 +103,7 @@ class ModelRegistry:
         return None if record.is_shipped else self._artifacts.open(record.model_id, record.manifest_sha256).path
 
     def load(self, record: ModelRecord) -> LanguageModel:
-        """Verify the model's files, run it, and let a published one say a token.
+        """Verify the model's files, run it, and let a published one judge something.
 
         Raises:
             ArtifactCorrupt: see ``folder``.
@@ -198,11 +198,10 @@ def release(model: LanguageModel | None) -> None:
 
 
 def _try_out(model: LanguageModel) -> None:
-    """Let it say a token; one that cannot is closed."""
+    """Let it judge two words, as it will be asked to; one that cannot is closed."""
     runs = False
     try:
-        for _ in model.generate("Answer:", 1):
-            pass
+        model.score("Answer:", [" Yes.", " No."])
         runs = True
     finally:
         if not runs:

@@ -1,7 +1,8 @@
 """Continuous batching: one thread owns the network; requests of any thread join and leave its batch between steps.
 
 As in Orca (https://www.usenix.org/conference/osdi22/presentation/yu): nobody waits for the slowest of a batch. A new
-request goes first, since its prompt is one forward and its first words are what a person waits for.
+request goes first, since its prompt is one forward and its first words are what a person waits for. A scoring is one
+visit: it is computed where it would join, and never becomes a row of the batch.
 """
 
 from __future__ import annotations

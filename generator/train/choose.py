@@ -140,8 +140,7 @@ class _View:
 def planned_batches(rows: PackedChoices, vocabulary: Vocabulary, recipe: ChooseRecipe) -> Iterator[ChoiceBatch]:
     """Endless; every example once before any comes again. Batches hold ``batch_tokens`` places, padding included."""
     groups = _Groups(rows, vocabulary, recipe)
-    context = "spawn" if recipe.workers else None  # torch's threads do not survive a fork
-    for batches in DataLoader(groups, batch_size=None, num_workers=recipe.workers, multiprocessing_context=context):
+    for batches in DataLoader(groups, batch_size=None, num_workers=recipe.workers):
         yield from batches
 
 

@@ -26,7 +26,7 @@ def test_squad_answer_becomes_its_whole_sentence() -> None:
     assert none.answer == ()
 
 
-def test_follow_up_is_asked_together_with_what_it_follows() -> None:
+def test_follow_up_comes_with_what_was_said_before_it() -> None:
     history = [
         {"role": "customer", "content": "Which proofs do I bring?"},
         {"role": "agent", "content": "Two."},
@@ -34,7 +34,8 @@ def test_follow_up_is_asked_together_with_what_it_follows() -> None:
     (name,) = [f"page {i}#3_0" for i in range(30) if not is_held_out(f"page {i}#3_0")][:1]
     told = {"question": "and how are the fees paid?", "answer_spans": [_TEXT[54:]], "answer_starts": [54]}
     (seed,) = doc2dial_seeds({name: _TEXT}, [{"id": "1", "doc_id": name, "history": history, **told}])
-    assert seed.question == "Which proofs do I bring? Two. and how are the fees paid?"
+    assert seed.question == "and how are the fees paid?"
+    assert seed.before == "Which proofs do I bring? Two."
     assert [seed.passage.sentences[i] for i in seed.answer] == ["Fees are paid by card at the counter."]
 
 

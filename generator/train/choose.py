@@ -44,8 +44,8 @@ class ChooseRecipe(TrainRecipe):
 
     start: Path
     stages: tuple[Stage, ...] = ()
-    warmup: int = 20
-    accumulate: int = 1
+    warmup: int = Field(default=20, ge=0)
+    accumulate: int = Field(default=1, ge=1)
     matrix_rate: float = 5e-4
     vector_rate: float = 5e-4
     final_rate: float = 0.02

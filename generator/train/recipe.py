@@ -99,19 +99,19 @@ class TrainRecipe(_Frozen):
     shape: ModelShape = ModelShape()
     method: Method = FullMethod()
     seed: int = 0
-    steps: int
-    warmup: int = 100
+    steps: int = Field(ge=1)
+    warmup: int = Field(default=100, ge=0)
     matrix_rate: float = 2e-3
     vector_rate: float = 2e-3
     final_rate: float = 0.1  # share of the peak rate that is left at the last step
     weight_decay: float = 0.05
     clip: float = 1.0
     batch_tokens: int = 4096
-    accumulate: int = 2
-    lengths: tuple[int, ...] = (96, 128, 192, 256, 384, 512)
+    accumulate: int = Field(default=2, ge=1)
+    lengths: tuple[int, ...] = Field(default=(96, 128, 192, 256, 384, 512), min_length=1)
     stages: tuple[Stage, ...] = Field(min_length=1)
     choice_weight: float = 1.0  # of the first token of an answer in the loss, where any other token weighs 1
-    minutes: float | None = None  # end the run by the clock, when this is sooner
+    minutes: float | None = Field(default=None, gt=0)  # end the run by the clock, when this is sooner
     stop_at: int | None = None  # end the run here, before its schedule ends
     patience: int | None = None  # validations without a lower loss after which the run ends with its best weights
     copying_heads: bool = False  # see generator.train.copying

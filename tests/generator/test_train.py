@@ -199,6 +199,12 @@ def test_fresh_model_with_copying_heads_copies_without_training(data: Path, tmp_
     assert (logits[41:79].argmax(-1) == piece[2:]).float().mean() > 0.5
 
 
+@pytest.mark.parametrize("change", [{"steps": 0}, {"accumulate": 0}, {"warmup": -1}, {"lengths": ()}, {"minutes": 0}])
+def test_recipe_that_trains_nothing_is_refused(tmp_path: Path, change: dict[str, object]) -> None:
+    with pytest.raises(ValueError, match=next(iter(change))):
+        _recipe(tmp_path, tmp_path, **change)
+
+
 def test_noise_on_the_evidence_changes_its_order_and_the_marks_with_it() -> None:
     pieces = tuple(Evidence(f"Lamp {n} costs {n} euros.") for n in range(4))
     answer = (MarkedSentence("Lamp 1 costs 1 euros.", (2,)),)

@@ -43,8 +43,8 @@ Stage = Callable[[str], AbstractContextManager[ProgressListener]]
 
 @dataclass(frozen=True)
 class Verdicts:
-    """``served`` has to rise: held-back questions answered from the evidence that a turn would show. ``golden``, where
-    the recipe names a golden set, must not fall."""
+    """``served`` has to rise: held-back questions, chosen with the evidence's bias as the product does. ``choosing``,
+    the same by the model's own likelihood, and ``golden``, where the recipe names a golden set, must not fall."""
 
     by_name: Mapping[str, GateVerdict]
 
@@ -53,7 +53,7 @@ class Verdicts:
         return [f"{name}: {reason}" for name, verdict in self.by_name.items() for reason in verdict.reasons]
 
     def to_dict(self) -> dict[str, Any]:
-        """What the registry keeps: the verdict on what is served beside the other, passed only if both were."""
+        """What the registry keeps: the verdict on what is served beside the others, passed only if every one was."""
         told = {name: verdict.to_dict() for name, verdict in self.by_name.items()}
         return {**told.pop("served"), **told, "passed": not self.reasons, "reasons": self.reasons}
 
@@ -144,7 +144,10 @@ class FineTuning:
         assert after is not None  # a run without a folder has an adapted model
         try:
             choosing, served = (self._measure(before, after, shown, weights) for weights in (ALONE, AS_SERVED))
-            verdicts = {"served": judge(live.model_id, served["live"].to_gate(), served["trained"].to_gate())}
+            verdicts = {
+                "served": judge(live.model_id, served["live"].to_gate(), served["trained"].to_gate()),
+                "choosing": judge(live.model_id, choosing["live"].to_gate(), choosing["trained"].to_gate(), _NO_RISE),
+            }
             if golden:
                 old, new = (self._answer(model, golden) for model in (before, after))
                 verdicts["golden"] = judge(live.model_id, old, new, _NO_RISE)

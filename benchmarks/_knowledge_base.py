@@ -16,6 +16,7 @@ from api.deletion import delete_document
 from api.settings import Settings
 from api.uploads import store_upload
 from benchmarks.golden import answerdesk
+from domain.documents import DocumentStatus
 from domain.ids import sha256_hex
 from domain.protocols import Embedder, LanguageModel, SearchResult
 from generator.evaluation import GoldenQuery
@@ -58,6 +59,9 @@ def build_collections(collections: Mapping[str, Mapping[str, str | Path]], work_
         with working(services):
             while not all(document.status.is_final for document in services.documents.list_documents(limit=_ALL)):
                 time.sleep(settings.ingest.poll_seconds)
+        failed = services.documents.list_documents(status=DocumentStatus.FAILED, limit=_ALL)
+    if failed:
+        raise RuntimeError(f"{failed[0].source} of {len(failed)} files could not be ingested: {failed[0].reason}")
     answerdesk(unfinished, "reindex")
     unfinished.rename(folder)
     return folder

@@ -29,11 +29,10 @@ from benchmarks._doc2dial import COLLECTION, file_name, read_documents, read_tur
 from benchmarks._knowledge_base import ROOT, build_collections, open_product, search_once
 from domain.protocols import Embedder
 from generator.augmentation import vary_question
-from generator.dataset import GroundedExample, is_held_out
+from generator.dataset import GroundedExample, is_held_out, save_examples
 from generator.evaluation import GoldenQuery
 from generator.evidence import ScoredSentence, Snippet, choose_snippets, score_sentences
 from generator.prompt import ask_after
-from generator.train.build import save_examples
 from generator.train.companies import read_companies
 from generator.train.company_examples import right_answer, rightly_said
 from generator.train.reading import is_measuring_document, side_of

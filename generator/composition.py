@@ -55,10 +55,12 @@ class Composition:
         self.declined = 0.0
         question = " ".join(question.split()[-_MAX_QUESTION_WORDS:])
         evidence = [snippet.shown() for snippet in snippets]
+        openings = [[_opening(s.text) for s in snippet.to_say] for snippet in snippets]
         # Behind the prompt stands one opening at a time; the rest of an answer is said without being read.
-        longest = max((model.count_tokens(_opening(s.text)) for one in snippets for s in one.to_say), default=0)
+        longest = max((model.count_tokens(one) for own in openings for one in own), default=0)
         fitted = fit_evidence(question, evidence, model.count_tokens, model.context_tokens - longest)
-        self._chosen = self._choose(render_prompt(question, fitted), snippets[: len(fitted)]) if fitted else None
+        shown = list(zip(snippets, openings, strict=True))[: len(fitted)]
+        self._chosen = self._choose(render_prompt(question, fitted), shown) if shown else None
 
     def sentences(self) -> Iterator[tuple[ScoredSentence, Snippet]]:
         """The sentences to say, in the document's order, each with its snippet."""
@@ -72,19 +74,18 @@ class Composition:
                 return
             yield sentence, snippet
 
-    def _choose(self, prompt: str, snippets: Sequence[Snippet]) -> tuple[int, Snippet]:
-        """The best snippet and its mark, from 1."""
-        openings = [[_opening(s.text) for s in snippet.to_say] for snippet in snippets]
-        likely = self._model.score(prompt, [*(one for own in openings for one in own), f" {REFUSAL}"])
+    def _choose(self, prompt: str, shown: Sequence[tuple[Snippet, list[str]]]) -> tuple[int, Snippet]:
+        """The best snippet, of those with their sentences' openings, and its mark, from 1."""
+        likely = self._model.score(prompt, [*(one for _, own in shown for one in own), f" {REFUSAL}"])
         self.declined = likely[-1] - max(likely[:-1])
         values: list[float] = []
         at = 0
-        for snippet, own in zip(snippets, openings, strict=True):
+        for snippet, own in shown:
             nats = _log_sum(likely[at : at + len(own)])
             values.append(self._weights.model * nats + self._weights.evidence * snippet.log_odds)
             at += len(own)
         best = max(range(len(values)), key=values.__getitem__)
-        return 1 + best, snippets[best]
+        return 1 + best, shown[best][0]
 
 
 def _opening(sentence: str) -> str:

@@ -9,11 +9,14 @@ mark. Where seeds come from is the business of ``generator.train.sources``; noth
 from __future__ import annotations
 
 import hashlib
+import json
 import random
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cached_property, lru_cache
+from pathlib import Path
+from typing import Any
 
 from domain.text import words
 from generator.augmentation import STOPWORDS, vary_question
@@ -239,3 +242,28 @@ def _size(told: Iterable[str]) -> int:
 
 def _bucket(text: str, parts: int) -> int:
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big") % parts
+
+
+def save_examples(path: Path, examples: Iterable[GroundedExample]) -> None:
+    """One JSON object a line, with the prompt and the target as text too, to look at and to evaluate on."""
+    with path.open("w", encoding="utf-8") as out:
+        for e in examples:
+            record = {**asdict(e), "prompt": e.prompt(), "target": e.target()}
+            out.write(json.dumps(record, ensure_ascii=False) + "\n")
+
+
+def read_examples(path: Path) -> list[GroundedExample]:
+    """What ``save_examples`` wrote."""
+    with path.open(encoding="utf-8") as lines:
+        return [_as_example(json.loads(line)) for line in lines]
+
+
+def _as_example(row: dict[str, Any]) -> GroundedExample:
+    return GroundedExample(
+        row["source"],
+        row["document"],
+        row["question"],
+        tuple(Evidence(**piece) for piece in row["evidence"]),
+        tuple(MarkedSentence(told["text"], tuple(told["marks"])) for told in row["answer"]),
+        tuple(row["log_odds"]),
+    )

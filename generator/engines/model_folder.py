@@ -50,7 +50,7 @@ def inspect_model_folder(path: Path) -> ModelFolder:
     weights = _safe_weights(path)
     tokenizer_file = path / "tokenizer.json"
     tokenizer = _read_tokenizer(tokenizer_file)
-    vocabulary = _whole(config, "vocab_size", 50_257, path)
+    vocabulary = whole_number(config, "vocab_size", 50_257, path)
     known = 1 + max(tokenizer.get_vocab().values(), default=-1)  # ids may have gaps
     if known > vocabulary:
         raise ModelUnsuitable(
@@ -62,7 +62,7 @@ def inspect_model_folder(path: Path) -> ModelFolder:
         path=path,
         name=str(facts.get("name") or path.resolve().name),
         is_grounded=facts.get("grounded") is True,
-        context_tokens=_whole(config, "n_positions", 1024, path),
+        context_tokens=whole_number(config, "n_positions", 1024, path),
         vocabulary=vocabulary,
         end_token=_end_token(path, config, tokenizer),
         weights=weights,
@@ -117,7 +117,12 @@ def _end_token(path: Path, config: dict[str, Any], tokenizer: Tokenizer) -> str:
     return str(token)
 
 
-def _whole(config: dict[str, Any], name: str, default: int, path: Path) -> int:
+def whole_number(config: dict[str, Any], name: str, default: int, path: Path) -> int:
+    """A size from the folder's ``config.json``, at least 1.
+
+    Raises:
+        ModelUnsuitable
+    """
     value = config.get(name, default)
     if not isinstance(value, int) or value < 1:
         raise ModelUnsuitable(f"{name} of {path.name} is {value!r}.", "Copy its config.json again.")

@@ -10,7 +10,7 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from domain.errors import ModelMissing, ModelUnsuitable
-from generator.engines.model_folder import ModelFolder
+from generator.engines.model_folder import ModelFolder, whole_number
 
 _ACTIVATIONS = {"gelu_new": "tanh", "gelu_pytorch_tanh": "tanh", "gelu": "none"}  # torch's name of the approximation
 _MASKS = (".attn.bias", ".attn.masked_bias")  # constants that older files store
@@ -156,20 +156,15 @@ def _read_shape(folder: ModelFolder) -> Gpt2Shape:
             f"{folder.name} is a variant of GPT-2 that cannot be served: {', '.join(map(str, [activation, *odd]))}.",
             "Use a GPT-2 with its original attention and activation.",
         )
-    try:
-        width, heads, layers = (
-            int(config.get(name, n)) for name, n in (("n_embd", 768), ("n_head", 12), ("n_layer", 12))
-        )
-        epsilon = float(config.get("layer_norm_epsilon", 1e-5))
-    except (TypeError, ValueError) as error:
+    sizes = (("n_layer", 12), ("n_head", 12), ("n_embd", 768))
+    layers, heads, width = (whole_number(config, name, default, folder.path) for name, default in sizes)
+    if width % heads:
         raise ModelUnsuitable(
-            f"The shape of {folder.name} cannot be read: {error}.", "Copy its config.json again."
-        ) from error
-    if heads < 1 or layers < 1 or width % heads:
-        raise ModelUnsuitable(
-            f"{folder.name} spreads a width of {width} over {heads} heads in {layers} layers.",
-            "Copy its config.json again.",
+            f"{folder.name} spreads a width of {width} over {heads} heads.", "Copy its config.json again."
         )
+    epsilon = config.get("layer_norm_epsilon", 1e-5)
+    if not isinstance(epsilon, float) or not 0 < epsilon < 1:
+        raise ModelUnsuitable(f"layer_norm_epsilon of {folder.name} is {epsilon!r}.", "Copy its config.json again.")
     return Gpt2Shape(
         layers=layers,
         heads=heads,

@@ -13,23 +13,28 @@ import sys
 import tomllib
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 from transformers import PreTrainedTokenizerBase
 
-from generator.dataset import ExampleBuilder, GroundedExample, Seed, is_validation
-from generator.prompt import Evidence, MarkedSentence
-from generator.train.choices import Choice, PackedChoices, as_choice
+from generator.dataset import (
+    ExampleBuilder,
+    GroundedExample,
+    Seed,
+    is_validation,
+    read_examples,
+    save_examples,
+)
+from generator.prompt import MarkedSentence
+from generator.train.choices import pack_choices
 from generator.train.packed import Packed, make_copy_rows, save_packed
 from generator.train.sources import ENGLISH_PROSE, all_seeds, faq_document, read_doc2dial, read_rows
 from generator.train.tokenizer import load_tokenizer, train_tokenizer
 
 logger = logging.getLogger(__name__)
 CHOICES = "choices"  # a folder of its own: the training loop reads every packed file beside it as rows of tokens
-_MARK_TOKENS = 4  # of " [n]", rounded up
 _SHOWN_TO_TOKENIZER = 6  # one in so many of the product's examples
 
 
@@ -141,19 +146,6 @@ def pack_examples(examples: Sequence[GroundedExample], tokenizer: PreTrainedToke
     return Packed.of(rows, answers)
 
 
-def pack_choices(
-    examples: Iterable[GroundedExample], tokenizer: PreTrainedTokenizerBase, context: int
-) -> PackedChoices:
-    """The examples whose answers are choices, as far as the prompt and the said sentences fit into the context."""
-    found = (as_choice(example, tokenizer) for example in examples)
-    return PackedChoices.of([c for c in found if c is not None and _longest_branch(c) <= context])
-
-
-def _longest_branch(choice: Choice) -> int:
-    sizes = [end - start + _MARK_TOKENS for start, end, _ in choice.sentences]
-    return len(choice.prompt) + sum(sizes[i] for i in choice.said) + max(sizes, default=_MARK_TOKENS)
-
-
 def pack_prose(texts: Iterable[str], tokenizer: PreTrainedTokenizerBase, length: int, limit: int) -> Packed:
     """Documents end to end with end-of-text between them, cut into rows of ``length`` tokens."""
     stream: list[int] = []
@@ -164,31 +156,6 @@ def pack_prose(texts: Iterable[str], tokenizer: PreTrainedTokenizerBase, length:
             break
     n_rows = len(stream) // length
     return Packed.of([stream[i * length : (i + 1) * length] for i in range(n_rows)], [0] * n_rows)
-
-
-def save_examples(path: Path, examples: Iterable[GroundedExample]) -> None:
-    """One JSON object a line, with the prompt and the target as text too, to look at and to evaluate on."""
-    with path.open("w", encoding="utf-8") as out:
-        for e in examples:
-            record = {**asdict(e), "prompt": e.prompt(), "target": e.target()}
-            out.write(json.dumps(record, ensure_ascii=False) + "\n")
-
-
-def read_examples(path: Path) -> list[GroundedExample]:
-    """What ``save_examples`` wrote."""
-    with path.open(encoding="utf-8") as lines:
-        return [_as_example(json.loads(line)) for line in lines]
-
-
-def _as_example(row: dict[str, Any]) -> GroundedExample:
-    return GroundedExample(
-        row["source"],
-        row["document"],
-        row["question"],
-        tuple(Evidence(**piece) for piece in row["evidence"]),
-        tuple(MarkedSentence(told["text"], tuple(told["marks"])) for told in row["answer"]),
-        tuple(row["log_odds"]),
-    )
 
 
 def _tokenizer(recipe: BuildRecipe, train: Sequence[GroundedExample]) -> PreTrainedTokenizerBase:

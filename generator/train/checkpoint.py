@@ -65,21 +65,24 @@ def save_checkpoint(folder: Path, step: int, state: dict[str, Any], keep: int = 
             _write(partial / _STATE, content)
             manifest = {"step": step, "sha256": hashlib.sha256(content).hexdigest()}
             _write(partial / _MANIFEST, json.dumps(manifest).encode())
-            drop(final)
+            _drop(final)
             partial.rename(final)
     except StorageFull:
         shutil.rmtree(partial, ignore_errors=True)
         raise
     # One of a later step may lie there from before, when the run is another one.
     for old in sorted(set(folder.glob("step-*")) - {final}, reverse=True)[keep - 1 :]:
-        drop(old)
+        _drop(old)
     return final
 
 
-def drop(folder: Path) -> None:
+def _drop(folder: Path) -> None:
     """Remove a checkpoint; at no moment does half of it stand under its name."""
+    doomed = folder.with_name(f"partial-{folder.name}")
+    shutil.rmtree(doomed, ignore_errors=True)  # where a kill came between, its rest is still there
     if folder.exists():
-        shutil.rmtree(folder.rename(folder.with_name(f"partial-{folder.name}")))
+        folder.rename(doomed)
+        shutil.rmtree(doomed)
 
 
 def load_newest_checkpoint(folder: Path) -> tuple[int, dict[str, Any]] | None:

@@ -21,6 +21,7 @@ from generator.dataset import GroundedExample
 from generator.prompt import Evidence, MarkedSentence, render_answer, render_prompt
 
 _MAX_MARK = 9
+_MARK_TOKENS = 4  # of " [n]", rounded up
 OPENING_WORDS = 8  # as in generator.composition
 
 
@@ -175,3 +176,16 @@ class PackedChoices:
             part(self.said, self.said_starts),
             part(self.log_odds, self.log_odds_starts),
         )
+
+
+def pack_choices(
+    examples: Iterable[GroundedExample], tokenizer: PreTrainedTokenizerBase, context: int
+) -> PackedChoices:
+    """The examples whose answers are choices, as far as the prompt and the said sentences fit into the context."""
+    found = (as_choice(example, tokenizer) for example in examples)
+    return PackedChoices.of([c for c in found if c is not None and _longest_branch(c) <= context])
+
+
+def _longest_branch(choice: Choice) -> int:
+    sizes = [end - start + _MARK_TOKENS for start, end, _ in choice.sentences]
+    return len(choice.prompt) + sum(sizes[i] for i in choice.said) + max(sizes, default=_MARK_TOKENS)

@@ -18,11 +18,10 @@ from domain.errors import InvalidInput
 from domain.protocols import ProgressListener
 from domain.text import sentence_spans, sentences
 from generator.augmentation import vary_question
-from generator.dataset import GroundedExample
+from generator.dataset import GroundedExample, save_examples
 from generator.evidence import BARE_REPLY, MAX_SNIPPETS, Snippet, heading_of
 from generator.prompt import Evidence, MarkedSentence
-from generator.train.build import pack_choices, save_examples
-from generator.train.choices import as_choice
+from generator.train.choices import as_choice, pack_choices
 from generator.train.company_questions import CompanyQuestion, Side
 
 # The snippets that a turn would show for a question, best first.

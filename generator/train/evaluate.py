@@ -19,10 +19,9 @@ from pathlib import Path
 import torch
 from transformers import GPT2LMHeadModel, PreTrainedTokenizerBase
 
-from generator.dataset import GroundedExample
+from generator.dataset import GroundedExample, read_examples
 from generator.metrics import roc_auc, token_f1
 from generator.prompt import REFUSAL
-from generator.train.build import read_examples
 from generator.train.candidate_trees import Tree, log_likelihoods
 from generator.train.choices import OPENING_WORDS, as_shown, evidence_sentences
 from generator.train.tokenizer import load_tokenizer

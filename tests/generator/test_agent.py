@@ -313,10 +313,17 @@ def test_bad_question_is_refused_before_the_first_event(question: str) -> None:
 
 
 def test_long_question_still_fits_the_prompt() -> None:
-    agent, model = _agent("A return label costs €5 in Ireland.")
-    answer = _answer(agent.answer("tell me " + "really " * 500 + "what a return label costs"))
+    class Counting(ScriptedLanguageModel):
+        longest = 0
+
+        def score(self, prompt: str, continuations: Sequence[str]) -> list[float]:
+            self.longest = max(self.count_tokens(prompt) + self.count_tokens(text) for text in continuations)
+            return super().score(prompt, continuations)
+
+    model = Counting([])
+    answer = _answer(_over(model).answer("tell me " + "really " * 500 + "what a return label costs"))
     assert answer.path is AnswerPath.GENERATED
-    assert model.count_tokens(model.prompts[0]) + 8 <= model.context_tokens  # an opening has so many words
+    assert 80 < model.longest <= model.context_tokens
 
 
 def test_receipt_is_json_and_explains_the_turn() -> None:
@@ -347,6 +354,14 @@ def test_word_that_the_search_put_right_does_not_count_as_unknown() -> None:
 
     assert uncovered(WordSearcher()) == ["shvroum"]
     assert uncovered(Correcting()) == []
+
+
+def test_closing_the_turn_asks_the_model_no_more() -> None:
+    agent, model = _agent("You can return a lamp within 45 days of delivery.")
+    events = agent.answer("return a lamp")
+    assert isinstance(next(events), PassagesFound)
+    events.close()  # type: ignore[attr-defined]  # generators close, the protocol promises an iterator
+    assert model.prompts == []
 
 
 @pytest.mark.parametrize("seed", range(8))

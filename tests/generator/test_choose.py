@@ -13,9 +13,8 @@ import torch
 from transformers import GPT2LMHeadModel, PreTrainedTokenizerBase
 
 from generator.dataset import ExampleBuilder, Passage, Seed
-from generator.train.build import pack_choices
 from generator.train.candidate_trees import Scores, choice_batch, choice_tree
-from generator.train.choices import Choice, PackedChoices, Vocabulary
+from generator.train.choices import Choice, PackedChoices, Vocabulary, pack_choices
 from generator.train.choose import ChooseRecipe, beside_evidence, choose, losses, planned_batches, validate
 from generator.train.finetune import load_model
 from generator.train.loop import RunMismatch, TrainingDiverged

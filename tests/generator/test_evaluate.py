@@ -6,10 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from generator.dataset import GroundedExample
+from generator.dataset import GroundedExample, read_examples, save_examples
 from generator.metrics import token_f1
 from generator.prompt import Evidence, MarkedSentence
-from generator.train.build import read_examples, save_examples
 from generator.train.evaluate import Composed, evaluate, figures, shown_sentences
 
 _SHIPPED = Path(__file__).parents[2] / "generator" / "models" / "answerdesk-gpt2"

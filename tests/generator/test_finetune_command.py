@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
+import subprocess
+import sys
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -20,6 +24,7 @@ from generator.settings import GeneratorSettings
 from tests.fakes import HashEmbedder
 from tests.generator.small_models import no_progress, shop_passages, write_model
 
+_ROOT = Path(__file__).parents[2]
 _RECIPE = """
 name = "shop"
 collection = "shop"
@@ -72,7 +77,11 @@ def test_trained_model_is_measured_and_published_and_goes_live_only_through_the_
     report = FineTuning(services, _recipe(tmp_path), no_progress).run()
     records = {record.model_id: record for record in services.models.list_models()}
     assert report["live"] == SHIPPED_MODEL_ID
-    assert records[report["model"]].gate["passed"] is not bool(report["reasons"])
+    gate = records[report["model"]].gate
+    assert gate["passed"] is not bool(report["reasons"])
+    assert gate["after"]["f1"] == report["served"]["trained"]["f1"]  # what is served has to rise,
+    assert gate["margins"]["rise"] > 0
+    assert all(gate[name]["margins"]["rise"] < 0 for name in ("choosing", "golden"))  # these may only hold
     assert report["promoted"] is not bool(report["reasons"])
     assert services.models.live().model_id == (report["model"] if report["promoted"] else SHIPPED_MODEL_ID)
     for name in ("choosing", "served", "golden"):
@@ -103,6 +112,14 @@ def test_gate_wants_better_answers_and_no_worse_golden_set(served: float, golden
 
 def _run(folder: Path, *arguments: str) -> Result:
     return CliRunner().invoke(app, list(arguments), env={"ANSWERDESK_DATA_DIR": str(folder / "data")})
+
+
+def test_command_needs_nothing_that_only_our_own_training_data_does() -> None:
+    """An installation without the ``train`` and ``dev`` extras fine-tunes."""
+    extras = tomllib.loads((_ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["optional-dependencies"]
+    (reads_training_data,) = [re.split(r"[>=<\[]", need)[0] for need in extras["train"]]
+    code = f"import sys; sys.modules[{reads_training_data!r}] = None; import api.finetuning"
+    subprocess.run([sys.executable, "-c", code], cwd=_ROOT, check=True)
 
 
 def test_command_names_a_missing_recipe() -> None:

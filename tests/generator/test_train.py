@@ -145,6 +145,7 @@ def test_half_written_checkpoint_is_passed_over(tmp_path: Path) -> None:
 
 def test_checkpoint_just_saved_is_never_the_one_that_goes(tmp_path: Path) -> None:
     save_checkpoint(tmp_path, 100, {"x": torch.ones(2)}, keep=1)
+    (tmp_path / "partial-step-000100" / "rest").mkdir(parents=True)  # of a removal that was killed
     saved = save_checkpoint(tmp_path, 75, {"x": torch.zeros(2)}, keep=1)
     assert list(tmp_path.iterdir()) == [saved]
 

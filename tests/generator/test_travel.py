@@ -10,7 +10,8 @@ from transformers import GPT2Config, GPT2LMHeadModel
 
 from generator.dataset import GroundedExample
 from generator.prompt import Evidence, MarkedSentence
-from generator.train.build import pack_choices, pack_examples, pack_prose
+from generator.train.build import pack_examples, pack_prose
+from generator.train.choices import pack_choices
 from generator.train.packed import load_packed, save_packed
 from generator.train.tokenizer import load_tokenizer, train_tokenizer
 from generator.train.travel import pack, shards, unpack

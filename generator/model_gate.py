@@ -77,7 +77,9 @@ def judge(against: str, before: ModelFigures, after: ModelFigures, margins: Marg
     if before.questions != after.questions or not after.questions:
         reasons.append(f"It was asked {after.questions} questions, the live model {before.questions}.")
     if not any(new[name] - old[name] >= margins.rise for name in _QUALITY):
-        reasons.append(f"Neither {_change('f1', old, new)} nor {_change('facts', old, new)} rises by {margins.rise}.")
+        f1, facts = _change("f1", old, new), _change("facts", old, new)
+        rises = f"Neither {f1} nor {facts} rises by {margins.rise}."
+        reasons.append(rises if margins.rise > 0 else f"Both {f1} and {facts} fall by more than {-margins.rise}.")
     reasons.extend(
         f"{_change(name, old, new)} falls by more than {margins.slack}."
         for name in (*_QUALITY, *_PROOF)

@@ -20,6 +20,11 @@ BEFORE = ModelFigures(
 )
 
 
+def test_figures_that_may_only_hold_are_said_to_fall() -> None:
+    verdict = judge("live", BEFORE, replace(BEFORE, f1=0.5, facts=0.6), Margins(rise=-0.005))
+    assert verdict.reasons[0] == "Both f1 (0.600 to 0.500) and facts (0.700 to 0.600) fall by more than 0.005."
+
+
 def test_better_answers_with_the_same_proof_pass() -> None:
     verdict = judge("answerdesk-gpt2", BEFORE, replace(BEFORE, f1=0.62))
     assert (verdict.passed, verdict.reasons) == (True, ())

@@ -110,7 +110,13 @@ class FineTuning:
         if recipe.collection is not None:
             passages = [stored for stored in passages if stored.collection == recipe.collection]
         rated = list(RatingStore(self._services.engine).iterate_rated())
-        return Knowledge(passages, rated, load_queries(recipe.questions) if recipe.questions else ())
+        written = load_queries(recipe.questions) if recipe.questions else ()
+        return Knowledge(passages, rated, written, self._shown_by())
+
+    def _shown_by(self) -> str:
+        reader = "read" if self._services.usable_reader else "not read"
+        found = f"{self._settings.passages} passages, {self._settings.evidence_words} words"
+        return f"{self._services.embedder.fingerprint}, {reader}, {found}"
 
     def _folder(self, record: ModelRecord) -> Path:
         if record.is_shipped:

@@ -49,7 +49,7 @@ def is_validation(document: str, parts: int = _VALIDATION_PARTS) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class Passage:
+class SeedPassage:
     """Consecutive sentences of one document under one heading."""
 
     document: str
@@ -67,7 +67,7 @@ class Seed:
 
     source: str
     question: str
-    passage: Passage
+    passage: SeedPassage
     answer: tuple[int, ...]
     reply: str = ""
     show_heading: bool = True
@@ -103,10 +103,10 @@ class _Pool:
     """The passages of one source and one side of the split, to draw distractors from."""
 
     def __init__(self) -> None:
-        self.passages: list[Passage] = []
+        self.passages: list[SeedPassage] = []
         self.by_document: dict[str, list[int]] = defaultdict(list)
 
-    def add(self, passage: Passage) -> None:
+    def add(self, passage: SeedPassage) -> None:
         self.by_document[passage.document].append(len(self.passages))
         self.passages.append(passage)
 
@@ -157,8 +157,8 @@ class ExampleBuilder:
         )
 
     def _distractors(
-        self, seed: Seed, gold: Sequence[Passage], wanted: frozenset[str], rng: random.Random
-    ) -> list[Passage]:
+        self, seed: Seed, gold: Sequence[SeedPassage], wanted: frozenset[str], rng: random.Random
+    ) -> list[SeedPassage]:
         """Snippets of what the search brings, best first: of other passages, and of the right one's other sentences."""
         pool = self._pools[seed.source, is_validation(seed.passage.document)]
         found = pool.index.best(wanted, _FOUND)
@@ -168,7 +168,7 @@ class ExampleBuilder:
         answers = {seed.passage.sentences[i] for i in seed.answer}
         taken = {sentence for snippet in gold for sentence in snippet.sentences}
         asked = sum(pool.index.weight(word) for word in wanted) or 1.0
-        snippets: list[tuple[float, Passage]] = []
+        snippets: list[tuple[float, SeedPassage]] = []
         for i, score in scores.items():
             passage = pool.passages[i]
             if answers & set(passage.sentences) and not (gold and passage == seed.passage):
@@ -181,17 +181,17 @@ class ExampleBuilder:
                     for text in run
                 ]
                 at = max(range(len(run)), key=shares.__getitem__)
-                snippet = Passage(passage.document, passage.heading, _window(run, (at, at), rng))
+                snippet = SeedPassage(passage.document, passage.heading, _window(run, (at, at), rng))
                 snippets.append((shares[at] + _PASSAGE_WEIGHT * score / best, snippet))
         return [snippet for _, snippet in sorted(snippets, key=lambda scored: -scored[0])]
 
 
-def _gold_snippet(seed: Seed, wanted: frozenset[str], rng: random.Random) -> Passage:
+def _gold_snippet(seed: Seed, wanted: frozenset[str], rng: random.Random) -> SeedPassage:
     """What is shown of the seed's passage: the answer, or what looks most like one, with some neighbours."""
     told = seed.passage.sentences
     shared = [len(wanted & content_words(sentence)) for sentence in told]
     kept = seed.answer or (max(range(len(told)), key=lambda i: (shared[i], -i)),)
-    return Passage(seed.passage.document, seed.passage.heading, _window(told, (min(kept), max(kept)), rng))
+    return SeedPassage(seed.passage.document, seed.passage.heading, _window(told, (min(kept), max(kept)), rng))
 
 
 def _window(told: Sequence[str], kept: tuple[int, int], rng: random.Random) -> tuple[str, ...]:
@@ -210,7 +210,7 @@ def _window(told: Sequence[str], kept: tuple[int, int], rng: random.Random) -> t
     return tuple(told[first : last + 1])
 
 
-def _runs(passage: Passage, taken: set[str]) -> Iterable[tuple[str, ...]]:
+def _runs(passage: SeedPassage, taken: set[str]) -> Iterable[tuple[str, ...]]:
     """The unbroken runs of sentences that are not shown yet."""
     run: list[str] = []
     for sentence in passage.sentences:
@@ -224,9 +224,9 @@ def _runs(passage: Passage, taken: set[str]) -> Iterable[tuple[str, ...]]:
         yield tuple(run)
 
 
-def _affordable(snippets: Sequence[Passage], budget: int, always_one: bool) -> list[Passage]:
+def _affordable(snippets: Sequence[SeedPassage], budget: int, always_one: bool) -> list[SeedPassage]:
     """The best snippets that fit into ``budget`` words together."""
-    kept: list[Passage] = []
+    kept: list[SeedPassage] = []
     for snippet in snippets:
         size = _size(snippet.sentences)
         if size > budget and (kept or not always_one):

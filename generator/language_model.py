@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 from pathlib import Path
 
-from domain.errors import ModelMissing
+from domain.errors import ModelMissing, ModelUnsuitable
 from domain.protocols import LanguageModel
 from generator.engines.model_folder import GROUNDED_FACTS, inspect_model_folder
 from generator.settings import GeneratorSettings
@@ -97,8 +97,14 @@ def _download(name: str, cache_dir: Path | None) -> Path:
 
     try:
         patterns = ["config.json", "*.safetensors", "*.safetensors.index.json", "tokenizer*.json", GROUNDED_FACTS]
-        return Path(snapshot_download(name, allow_patterns=patterns, cache_dir=cache_dir))
+        folder = Path(snapshot_download(name, allow_patterns=patterns, cache_dir=cache_dir))
     except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OSError) as error:
         raise ModelMissing(
             f"The model {name!r} could not be fetched: {error}.", "Check the name and the connection."
         ) from error
+    if not any(folder.glob("*.safetensors")):
+        raise ModelUnsuitable(
+            f"The hub has no *.safetensors weights of {name!r}; pickled ones, which can run code, are not fetched.",
+            "Name another model, or save that one with `save_pretrained(folder)` and name the folder.",
+        )
+    return folder

@@ -32,7 +32,7 @@ from generator.train.choices import Choice, PackedChoices, Vocabulary
 from generator.train.finetune import load_model
 from generator.train.loop import fit, save_model
 from generator.train.optimization import mixed_precision
-from generator.train.recipe import Stage, TrainRecipe, read_recipe
+from generator.train.recipe import TrainRecipe, read_recipe
 from generator.train.tokenizer import load_tokenizer
 
 _DRAWN_TOGETHER = 96  # examples a batch of 8,192 tokens: they are sorted by length, so that it wastes little padding
@@ -40,10 +40,9 @@ _VALIDATED_TOGETHER = 8
 
 
 class ChooseRecipe(TrainRecipe):
-    """A ``TrainRecipe`` with the knobs of choosing; its stages and lengths are not used."""
+    """A ``TrainRecipe`` with the knobs of choosing."""
 
     start: Path
-    stages: tuple[Stage, ...] = ()
     warmup: int = Field(default=20, ge=0)
     accumulate: int = Field(default=1, ge=1)
     matrix_rate: float = 5e-4

@@ -45,7 +45,7 @@ class CompanySentence:
 
 
 @dataclass(frozen=True, slots=True)
-class CompanyQuestion:
+class InventedQuestion:
     """``answers``: numbers of sentences, from 1; none, when the company's documents do not answer it."""
 
     question: str
@@ -59,7 +59,7 @@ class Company:
 
     name: str
     sentences: tuple[CompanySentence, ...]
-    questions: tuple[CompanyQuestion, ...]
+    questions: tuple[InventedQuestion, ...]
 
 
 def read_companies(folder: Path) -> Iterator[Company]:
@@ -78,7 +78,7 @@ def _parse(lines: Iterable[str]) -> Company:
     name = document = heading = ""
     columns: tuple[str, ...] = ()
     told: list[CompanySentence] = []
-    asked: list[CompanyQuestion] = []
+    asked: list[InventedQuestion] = []
     for line in filter(None, map(str.strip, lines)):
         mark, _, rest = line.partition(" ")
         if mark == "#":
@@ -114,14 +114,14 @@ def _cells(line: str) -> tuple[str, ...]:
     return tuple(cell.strip() for cell in line.strip().strip(_BORDER).split(_BORDER))
 
 
-def _question(asked: str, answers: str, told: list[CompanySentence]) -> CompanyQuestion:
+def _question(asked: str, answers: str, told: list[CompanySentence]) -> InventedQuestion:
     *before, question = asked.split(_TURNS)
     history: tuple[ChatMessage, ...] = ()
     if before:
         first, reply = before
         said = " ".join(told[n - 1].text for n in _numbers(reply, told))
         history = (ChatMessage(Role.USER, first), ChatMessage(Role.ASSISTANT, said))
-    return CompanyQuestion(question, history, () if answers == "-" else _numbers(answers, told))
+    return InventedQuestion(question, history, () if answers == "-" else _numbers(answers, told))
 
 
 def _numbers(text: str, told: list[CompanySentence]) -> tuple[int, ...]:

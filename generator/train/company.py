@@ -75,11 +75,15 @@ class TooFewQuestions(InvalidInput):
 
 @dataclass(frozen=True, slots=True)
 class Knowledge:
-    """What the company has: live passages, rated answers, and its own questions that only measure."""
+    """What the company has: live passages, rated answers, and its own questions that only measure.
+
+    ``shown_by`` names all else that decides which evidence is found and shown: embedder, reader, settings.
+    """
 
     passages: Sequence[StoredPassage]
     rated: Sequence[RatedAnswer] = ()
     written: Sequence[GoldenQuery] = ()
+    shown_by: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,6 +251,7 @@ def _questions(knowledge: Knowledge, recipe: CompanyRecipe) -> dict[Side, list[C
 def _fingerprint(knowledge: Knowledge, recipe: CompanyRecipe, start: Path) -> str:
     """What the run depends on: change any of it and it is another run, in a folder of its own."""
     digest = hashlib.sha256(recipe.model_dump_json(exclude={"promote", "questions", "golden"}).encode())
+    digest.update(knowledge.shown_by.encode())
     for file in [*sorted(start.glob("*.safetensors")), start / "tokenizer.json", start / "config.json"]:
         with file.open("rb") as weights:
             digest.update(hashlib.file_digest(weights, "sha256").digest())

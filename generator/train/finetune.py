@@ -16,11 +16,11 @@ from transformers import GPT2LMHeadModel
 from domain.errors import ModelUnsuitable
 from domain.protocols import ProgressListener
 from generator.train.loop import train
-from generator.train.recipe import RecipeInvalid, TrainRecipe, load_recipe
+from generator.train.recipe import RecipeInvalid, TextRecipe, load_recipe
 from generator.train.tokenizer import load_tokenizer
 
 
-def finetune(recipe: TrainRecipe, progress: ProgressListener | None = None) -> Path:
+def finetune(recipe: TextRecipe, progress: ProgressListener | None = None) -> Path:
     """Go on from the model in ``recipe.start``; returns the folder of the fine-tuned model.
 
     Raises:

@@ -29,7 +29,7 @@ from generator.train.adapters import FullWeights, trainable
 from generator.train.checkpoint import load_newest_checkpoint, room_on_disk, save_checkpoint
 from generator.train.optimization import make_optimizers, rate_at, set_rates
 from generator.train.packed import load_packed
-from generator.train.recipe import TrainRecipe
+from generator.train.recipe import TextRecipe, TrainRecipe
 from generator.train.text_objective import TextObjective
 
 logger = logging.getLogger(__name__)
@@ -48,7 +48,7 @@ class RunMismatch(InvalidInput):
 
 
 def train(
-    recipe: TrainRecipe,
+    recipe: TextRecipe,
     model: GPT2LMHeadModel,
     tokenizer: PreTrainedTokenizerBase,
     progress: ProgressListener | None = None,

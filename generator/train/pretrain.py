@@ -11,17 +11,17 @@ from transformers import GPT2Config, GPT2LMHeadModel, PreTrainedTokenizerBase
 
 from generator.train.copying import install_copying_heads
 from generator.train.loop import train
-from generator.train.recipe import TrainRecipe, load_recipe
+from generator.train.recipe import TextRecipe, load_recipe
 from generator.train.tokenizer import load_tokenizer
 
 
-def pretrain(recipe: TrainRecipe) -> Path:
+def pretrain(recipe: TextRecipe) -> Path:
     """Train a fresh model on the recipe's packed data; returns its folder."""
     tokenizer = load_tokenizer(recipe.data / "tokenizer")
     return train(recipe, fresh_model(recipe, tokenizer), tokenizer)
 
 
-def fresh_model(recipe: TrainRecipe, tokenizer: PreTrainedTokenizerBase) -> GPT2LMHeadModel:
+def fresh_model(recipe: TextRecipe, tokenizer: PreTrainedTokenizerBase) -> GPT2LMHeadModel:
     """A GPT-2 of the recipe's shape, which can copy from the start if the recipe says so.
 
     Attention is written out ("eager"): on the CPU its backward pass is 1.5 times as fast as the fused kernel's.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -82,9 +83,10 @@ def _try(
         "validate_every": search.steps + 1,
     }
     try:
-        return objective.validate(fit(recipe.model_copy(update=changes), load(), objective))["loss"]
+        loss = objective.validate(fit(recipe.model_copy(update=changes), load(), objective))["loss"]
     except TrainingDiverged:
         return None
+    return loss if math.isfinite(loss) else None
 
 
 def _trial(rate: float, loss: float | None, distribution: FloatDistribution) -> FrozenTrial:

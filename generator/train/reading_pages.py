@@ -14,13 +14,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from domain.chat import ChatMessage, Role
-from domain.text import sentence_spans, sentences
+from domain.text import Span, sentence_spans, sentences
 from generator.condense import carried
 from generator.dataset import is_held_out
 from generator.train.asking import ask_about, keyword_question, sentence_question
 from generator.train.companies import Company
-from generator.train.sources import ENGLISH_PROSE, plain_sentences, read_rows, sections
+from generator.train.sources import ENGLISH_PROSE, as_message, is_under, plain_sentences, read_rows, sections
 
 _MAX_SENTENCE_WORDS = 70
 _INTENTS_OF_A_PAGE = 40
@@ -101,18 +100,12 @@ def _doc2dial(data: Path) -> Iterator[Page]:
         spans = [s for s in sentence_spans(text) if len(s.of(text).split()) <= 2 * _MAX_SENTENCE_WORDS]
         asked = []
         for turn in turns[row["doc_id"]]:
-            history = [_message(message) for message in turn["history"]]
+            history = [as_message(message) for message in turn["history"]]
             gold = [
-                (int(a), int(a) + len(t.rstrip()))
+                Span(int(a), int(a) + len(t.rstrip()))
                 for a, t in zip(turn["answer_starts"], turn["answer_spans"], strict=True)
             ]
-            hits = tuple(
-                i
-                for i, span in enumerate(spans)
-                if any(
-                    2 * (min(span.end, e) - max(span.start, s)) >= min(span.end - span.start, e - s) for s, e in gold
-                )
-            )
+            hits = tuple(i for i, span in enumerate(spans) if any(is_under(span, one) for one in gold))
             if hits and len(turn["question"].split()) + len(history) > 2:
                 asked.append((turn["question"], carried(history), hits))
         lines = tuple(Line(title, "", _flat(span.of(text))) for span in spans)
@@ -196,10 +189,6 @@ def _intent_rows(folder: Path) -> Iterator[tuple[str, list[tuple[str, str]]]]:
             yield path.stem.removesuffix("_train"), [(row[0], row[1]) for row in list(csv.reader(lines))[1:] if row[0]]
     rows = read_rows(folder / "clinc150_train_val.jsonl.zst")
     yield "help", [(row["text"], row["intent"]) for row in rows]
-
-
-def _message(turn: dict[str, str]) -> ChatMessage:
-    return ChatMessage(Role.USER if turn["role"] == "customer" else Role.ASSISTANT, turn["content"])
 
 
 def _flat(text: str) -> str:

@@ -1,7 +1,7 @@
 """What a training run is told: one TOML file, checked before anything starts.
 
-``TrainRecipe`` is the loop's own language; ``CompanyRecipe`` is what ``answerdesk finetune`` reads, with the few knobs
-that matter on a company's own documents. The second is turned into the first.
+``TrainRecipe`` is the loop's own language, and ``TextRecipe`` adds what writing text needs. ``CompanyRecipe`` is what
+``answerdesk finetune`` reads, with the few knobs that matter on a company's own documents; it is turned into the first.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import difflib
 import tomllib
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar, get_args
+from typing import Annotated, Any, Literal, Self, TypeVar, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -81,22 +81,24 @@ class PrefixMethod(_Frozen):
     tokens: int = Field(default=16, ge=1, le=128)
 
 
+ADALORA_STEPS = 3  # one to learn with all ranks, one to take some away, one to learn with what is left
+
 Method = Annotated[FullMethod | LoraMethod | AdaLoraMethod | PrefixMethod, Field(discriminator="kind")]
 Precision = Literal["auto", "bf16", "fp32"]
 
 
 class TrainRecipe(_Frozen):
-    """One run. ``steps`` x ``accumulate`` x ``batch_tokens`` is the number of token places it sees, padding included.
+    """One run of the loop, whatever is learnt.
 
-    ``start`` is a local GPT-2 folder to go on from (None: a fresh model of ``shape``); ``data`` holds the packed rows
-    and the tokenizer; ``run`` receives checkpoints, curve and model. ``matrix_rate`` is the peak learning rate of the
-    hidden matrices (Muon), ``vector_rate`` that of embeddings, norms, biases and adapters (AdamW).
+    ``steps`` x ``accumulate`` x ``batch_tokens`` is the number of token places it sees, padding included. ``start`` is
+    a local GPT-2 folder to go on from; ``data`` holds the packed rows; ``run`` receives checkpoints, curve and model.
+    ``matrix_rate`` is the peak learning rate of the hidden matrices (Muon), ``vector_rate`` that of embeddings, norms,
+    biases and adapters (AdamW).
     """
 
     data: Path
     run: Path
     start: Path | None = None
-    shape: ModelShape = ModelShape()
     method: Method = FullMethod()
     seed: int = 0
     steps: int = Field(ge=1)
@@ -108,25 +110,37 @@ class TrainRecipe(_Frozen):
     clip: float = 1.0
     batch_tokens: int = 4096
     accumulate: int = Field(default=2, ge=1)
-    lengths: tuple[int, ...] = Field(default=(96, 128, 192, 256, 384, 512), min_length=1)
-    stages: tuple[Stage, ...] = Field(min_length=1)
-    choice_weight: float = 1.0  # of the first token of an answer in the loss, where any other token weighs 1
     minutes: float | None = Field(default=None, gt=0)  # end the run by the clock, when this is sooner
     stop_at: int | None = None  # end the run here, before its schedule ends
     patience: int | None = None  # validations without a lower loss after which the run ends with its best weights
-    copying_heads: bool = False  # see generator.train.copying
-    shifted_positions: float = 0.0  # share of batches that start at random positions, so that all of them are learnt
     dropout: float = 0.0
     checkpoint_every: int = 200
     validate_every: int = 200
-    validation_batches: int = 12
     precision: Precision = "bf16"  # "auto": bf16 where the processor computes it, else fp32
     compile: bool = False
     threads: int = 2  # 0 takes every core
 
+    @model_validator(mode="after")
+    def _moves_ranks(self) -> Self:
+        if self.method.kind == "adalora" and self.last_step < ADALORA_STEPS:
+            raise ValueError(f"adalora needs {ADALORA_STEPS} steps at least")
+        return self
+
     @property
     def last_step(self) -> int:
         return self.steps if self.stop_at is None else min(self.steps, self.stop_at)
+
+
+class TextRecipe(TrainRecipe):
+    """Learning to write text; ``data`` holds the tokenizer too. Without a ``start``: a fresh model of ``shape``."""
+
+    shape: ModelShape = ModelShape()
+    lengths: tuple[int, ...] = Field(default=(96, 128, 192, 256, 384, 512), min_length=1)
+    stages: tuple[Stage, ...] = Field(min_length=1)
+    choice_weight: float = 1.0  # of the first token of an answer in the loss, where any other token weighs 1
+    copying_heads: bool = False  # see generator.train.copying
+    shifted_positions: float = 0.0  # share of batches that start at random positions, so that all of them are learnt
+    validation_batches: int = 12
 
     def stage(self, step: int) -> Stage:
         return next((stage for stage in self.stages if step < stage.until), self.stages[-1])
@@ -197,6 +211,9 @@ class CompanyRecipe(_Frozen):
                 "a trained prefix cannot be merged into the weights, so no engine can serve it; set promote = false to "
                 'train and measure it all the same, or take kind = "lora"'
             )
+        steps = min(self.training.steps, self.search.steps if self.search else self.training.steps)
+        if self.method.kind == "adalora" and steps < ADALORA_STEPS:
+            raise ValueError(f"adalora needs {ADALORA_STEPS} steps at least, in the training and in a search")
         if self.hold_back == "wordings" and self.questions is None:
             raise ValueError('hold_back = "wordings" needs questions, a file of what is held back')
         return self
@@ -211,8 +228,8 @@ class CompanyRecipe(_Frozen):
 _Recipe = TypeVar("_Recipe", bound=BaseModel)
 
 
-def load_recipe(path: Path) -> TrainRecipe:
-    return read_recipe(path, TrainRecipe)
+def load_recipe(path: Path) -> TextRecipe:
+    return read_recipe(path, TextRecipe)
 
 
 def load_company_recipe(path: Path) -> CompanyRecipe:

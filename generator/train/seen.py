@@ -10,13 +10,13 @@ from collections import Counter
 from pathlib import Path
 
 from generator.train.packed import load_packed
-from generator.train.recipe import TrainRecipe, load_recipe
+from generator.train.recipe import TextRecipe, load_recipe
 from generator.train.text_objective import ANSWERS, packed_name, planned_batches
 
 logger = logging.getLogger(__name__)
 
 
-def tokens_seen(recipe: TrainRecipe) -> dict[str, dict[str, int]]:
+def tokens_seen(recipe: TextRecipe) -> dict[str, dict[str, int]]:
     """For each kind of batch: rows and tokens read (no padding), and tokens on which a loss was taken."""
     packed = {path.stem: load_packed(path) for path in sorted(recipe.data.glob("*.npz"))}
     seen: dict[str, Counter[str]] = {}

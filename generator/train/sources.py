@@ -19,7 +19,7 @@ import zstandard
 from domain.chat import ChatMessage, Role
 from domain.text import Span, sentence_spans, sentences
 from generator.condense import carried, condense
-from generator.dataset import Passage, Seed, content_words, is_held_out
+from generator.dataset import Seed, SeedPassage, content_words, is_held_out
 from generator.train.asking import ask_about, keyword_question, sentence_question
 
 ENGLISH_PROSE = (
@@ -90,7 +90,7 @@ def squad_seeds(rows: Iterable[dict[str, Any]], source: str) -> Iterator[Seed]:
         title = str(row["title"]).replace("_", " ")
         document = title or row["passage"][:120]
         answer = () if hit is None else (hit - low,)
-        passage = Passage(document, title, tuple(kept))
+        passage = SeedPassage(document, title, tuple(kept))
         yield Seed(source, row["question"], passage, answer, show_heading=_coin(row["id"]))
 
 
@@ -102,7 +102,7 @@ def clapnq_seeds(rows: Iterable[dict[str, Any]]) -> Iterator[Seed]:
         if row["output"][0]["selected_sentences"] and not chosen:
             continue
         run = tuple(i for n, i in enumerate(chosen[:_MAX_ANSWER_SENTENCES]) if i == chosen[0] + n)
-        yield Seed("clapnq", row["input"], Passage(shown["title"], shown["title"], kept), run)
+        yield Seed("clapnq", row["input"], SeedPassage(shown["title"], shown["title"], kept), run)
 
 
 def doc2dial_seeds(documents: dict[str, str], rows: Iterable[dict[str, Any]], held_out: bool = False) -> Iterator[Seed]:
@@ -117,7 +117,7 @@ def doc2dial_seeds(documents: dict[str, str], rows: Iterable[dict[str, Any]], he
         if spans is None or not row["answer_starts"]:
             continue
         text = documents[row["doc_id"]]
-        history = [_message(turn) for turn in row.get("history", ())]
+        history = [as_message(turn) for turn in row.get("history", ())]
         asked = condense(row["question"], history)
         hits = _sentences_under(spans, row["answer_starts"], row["answer_spans"])
         told = " ".join(spans[i].of(text) for i in hits)
@@ -127,13 +127,14 @@ def doc2dial_seeds(documents: dict[str, str], rows: Iterable[dict[str, Any]], he
         low, high = min(block, hits[0]), max(block + _PASSAGE_SENTENCES, hits[-1] + 1)
         kept = tuple(" ".join(span.of(text).split()) for span in spans[low:high])
         heading = re.sub(r"#\d+_\d+$", "", row["doc_id"])
-        passage = Passage(row["doc_id"], heading, kept)
+        passage = SeedPassage(row["doc_id"], heading, kept)
         answer = tuple(i - low for i in hits)
         shows = _coin(row["id"])
         yield Seed("doc2dial", row["question"], passage, answer, show_heading=shows, before=carried(history))
 
 
-def _message(turn: dict[str, str]) -> ChatMessage:
+def as_message(turn: dict[str, str]) -> ChatMessage:
+    """A Doc2Dial turn as the product keeps it."""
     return ChatMessage(Role.USER if turn["role"] == "customer" else Role.ASSISTANT, turn["content"])
 
 
@@ -143,10 +144,15 @@ def _sentences_under(spans: Sequence[Span], starts: Sequence[int], texts: Sequen
     for start, text in zip(starts, texts, strict=True):
         gold = Span(int(start), int(start) + len(text.rstrip()))
         for i, span in enumerate(spans):
-            shared = min(span.end, gold.end) - max(span.start, gold.start)
-            if 2 * shared >= min(span.end - span.start, gold.end - gold.start) and (not hits or i - hits[-1] == 1):
+            if is_under(span, gold) and (not hits or i - hits[-1] == 1):
                 hits.append(i)
     return hits[:_MAX_ANSWER_SENTENCES]
+
+
+def is_under(span: Span, gold: Span) -> bool:
+    """True when the two share at least half of the shorter one."""
+    shared = min(span.end, gold.end) - max(span.start, gold.start)
+    return 2 * shared >= min(span.end - span.start, gold.end - gold.start)
 
 
 def dstc9_seeds(faqs: Iterable[dict[str, Any]], replies: Iterable[dict[str, Any]]) -> Iterator[Seed]:
@@ -156,13 +162,13 @@ def dstc9_seeds(faqs: Iterable[dict[str, Any]], replies: Iterable[dict[str, Any]
         entity = faq_document(row)
         heading = row["question"] if _coin(row["question"]) else entity
         if kept:
-            yield Seed("dstc9_faq", row["question"], Passage(entity, heading, kept), _enough(kept))
+            yield Seed("dstc9_faq", row["question"], SeedPassage(entity, heading, kept), _enough(kept))
     for row in replies:
         kept = tuple(sentences(row["faq_answer"]))
         told = [s for s in sentences(row["reply"]) if not s.endswith("?")][:1]
         if kept and told and content_words(told[0]) & content_words(row["faq_answer"]):
             entity = str(row["entity"]).title()
-            yield Seed("dstc9_replies", row["faq_question"], Passage(entity, entity, kept), _enough(kept), told[0])
+            yield Seed("dstc9_replies", row["faq_question"], SeedPassage(entity, entity, kept), _enough(kept), told[0])
 
 
 def faq_document(row: dict[str, Any]) -> str:
@@ -179,7 +185,7 @@ def faq_seeds(rows: Iterable[dict[str, Any]], source: str, rng: random.Random) -
             continue
         topic = row.get("focus") or row.get("title") or ""
         heading = rng.choice((question, topic, topic, ""))
-        yield Seed(source, question, Passage(document, heading, kept), _enough(kept))
+        yield Seed(source, question, SeedPassage(document, heading, kept), _enough(kept))
 
 
 def prose_seeds(rows: Iterable[dict[str, Any]], rng: random.Random) -> Iterator[Seed]:
@@ -191,7 +197,7 @@ def prose_seeds(rows: Iterable[dict[str, Any]], rng: random.Random) -> Iterator[
                 continue
             told = content_words(heading) & content_words(kept[0])
             shown = rng.choice((f"{row['title']} > {heading}", heading, row["title"], "") if told else (heading,))
-            passage = Passage(row["source"], shown[:100], kept)
+            passage = SeedPassage(row["source"], shown[:100], kept)
             yield Seed("prose_headings", ask_about(heading, rng), passage, _enough(kept))
             i, j = rng.randrange(len(kept)), rng.randrange(len(kept))
             if fragment := keyword_question(kept[i], rng):

@@ -12,7 +12,7 @@ from torch.nn import functional
 from generator.train.adapters import FullWeights
 from generator.train.optimization import mixed_precision
 from generator.train.packed import Batch, Packed, batch_plan, make_batch
-from generator.train.recipe import TrainRecipe
+from generator.train.recipe import TextRecipe
 
 ANSWERS = "answers"
 
@@ -20,7 +20,7 @@ ANSWERS = "answers"
 class TextObjective:
     """See ``generator.train.loop.Objective``; a batch is a kind of row, a length, and row numbers."""
 
-    def __init__(self, recipe: TrainRecipe, packed: dict[str, Packed], pad: int) -> None:
+    def __init__(self, recipe: TextRecipe, packed: dict[str, Packed], pad: int) -> None:
         self._recipe = recipe
         self._packed = packed
         self._pad = pad
@@ -40,7 +40,7 @@ class TextObjective:
         return {name: {"rows": len(rows), "sha256": rows.fingerprint()} for name, rows in self._packed.items()}
 
 
-def planned_batches(recipe: TrainRecipe, packed: dict[str, Packed]) -> Iterator[tuple[str, int, list[int]]]:
+def planned_batches(recipe: TextRecipe, packed: dict[str, Packed]) -> Iterator[tuple[str, int, list[int]]]:
     """Endless (kind, length, row numbers); the kind is drawn by the shares of the stage that the step is in."""
     rng = np.random.default_rng(recipe.seed)
     kinds = sorted({kind for stage in recipe.stages for kind in stage.shares})
@@ -56,7 +56,7 @@ def planned_batches(recipe: TrainRecipe, packed: dict[str, Packed]) -> Iterator[
         micro += 1
 
 
-def batch_loss(weights: FullWeights, batch: Batch, recipe: TrainRecipe) -> Tensor:
+def batch_loss(weights: FullWeights, batch: Batch, recipe: TextRecipe) -> Tensor:
     """Weighted mean cross-entropy of the wanted targets; logits are computed for those places only."""
     model = weights.model
     device = model.device
@@ -76,7 +76,7 @@ def batch_loss(weights: FullWeights, batch: Batch, recipe: TrainRecipe) -> Tenso
 
 
 @torch.no_grad()
-def validate(weights: FullWeights, packed: Packed, recipe: TrainRecipe, pad: int) -> dict[str, float]:
+def validate(weights: FullWeights, packed: Packed, recipe: TextRecipe, pad: int) -> dict[str, float]:
     """Loss on answers, and ``exact``: the share of answers whose every token is the likeliest one.
 
     ``exact`` is what greedy decoding would get fully right, found without decoding.

@@ -8,7 +8,10 @@ from pathlib import Path
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import PreTrainedTokenizerBase, PreTrainedTokenizerFast
 
+from domain.errors import ModelUnsuitable
+
 END_OF_TEXT = "<|endoftext|>"
+MAX_VOCABULARY = 1 << 16
 
 
 def train_tokenizer(texts: Iterable[str], vocabulary: int) -> PreTrainedTokenizerFast:
@@ -42,10 +45,19 @@ def train_tokenizer(texts: Iterable[str], vocabulary: int) -> PreTrainedTokenize
 
 
 def load_tokenizer(folder: Path) -> PreTrainedTokenizerBase:
-    """The tokenizer of a model folder; where ``unk_token`` or ``pad_token`` is missing, end-of-text takes its place."""
+    """The tokenizer of a model folder; where ``unk_token`` or ``pad_token`` is missing, end-of-text takes its place.
+
+    Raises:
+        ModelUnsuitable: it has more tokens than two bytes tell apart, as which packed examples keep them.
+    """
     from transformers import AutoTokenizer
 
     tokenizer: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(str(folder))
+    if len(tokenizer) > MAX_VOCABULARY:
+        raise ModelUnsuitable(
+            f"{folder.name} has {len(tokenizer):,} tokens; training packs at most {MAX_VOCABULARY:,}.",
+            "Start from a GPT-2 with a smaller vocabulary; GPT-2's own has 50,257 tokens.",
+        )
     if tokenizer.unk_token is None:
         tokenizer.unk_token = tokenizer.eos_token
     if tokenizer.pad_token is None:

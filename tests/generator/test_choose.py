@@ -12,14 +12,14 @@ import pytest
 import torch
 from transformers import GPT2LMHeadModel, PreTrainedTokenizerBase
 
-from generator.dataset import ExampleBuilder, Passage, Seed
+from generator.dataset import ExampleBuilder, Seed, SeedPassage
 from generator.train.candidate_trees import Scores, choice_batch, choice_tree
 from generator.train.choices import Choice, PackedChoices, Vocabulary, pack_choices
 from generator.train.choose import ChooseRecipe, beside_evidence, choose, losses, planned_batches, validate
 from generator.train.finetune import load_model
 from generator.train.loop import RunMismatch, TrainingDiverged
 from generator.train.pretrain import fresh_model
-from generator.train.recipe import ModelShape
+from generator.train.recipe import ModelShape, RecipeInvalid, Stage, TextRecipe, read_recipe
 from generator.train.tokenizer import load_tokenizer, train_tokenizer
 
 _STEPS = 12
@@ -31,7 +31,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("choose")
     things = ("cable", "shade", "bulb", "switch")
     told = tuple(f"{thing} is what you get." for thing in things)
-    seeds = [Seed("s", f"{things[i % 4]}?", Passage(f"d{i}", "", told), (i % 4,)) for i in range(60)]
+    seeds = [Seed("s", f"{things[i % 4]}?", SeedPassage(f"d{i}", "", told), (i % 4,)) for i in range(60)]
     builder, rng = ExampleBuilder(seeds, refusal_share=0.0), random.Random(0)
     examples = [builder.build(seed, rng) for seed in seeds]
     tokenizer = train_tokenizer([e.prompt() for e in examples], 300)
@@ -39,7 +39,8 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name in ("grounded", "validation"):
         pack_choices(examples, tokenizer, 256).save(folder / f"choices/{name}.npz")
     shape = ModelShape(layers=2, width=32, heads=2, context=256)
-    fresh_model(_recipe(folder, folder / "run", shape=shape), tokenizer).save_pretrained(str(folder / "start"))
+    fresh = TextRecipe(data=folder, run=folder, shape=shape, steps=1, stages=(Stage(until=1, shares={"prose": 1.0}),))
+    fresh_model(fresh, tokenizer).save_pretrained(str(folder / "start"))
     tokenizer.save_pretrained(str(folder / "start"))
     return folder
 
@@ -139,6 +140,13 @@ def test_files_of_choices_are_seen_as_often_as_the_recipe_says(data: Path) -> No
     joined = PackedChoices.joined([rows, rows])
     assert len(joined) == 2 * len(rows)
     assert joined[len(rows) + 3] == rows[3] == joined[3]
+
+
+def test_keys_of_writing_text_are_none_of_choosing(tmp_path: Path) -> None:
+    path = tmp_path / "choose.toml"
+    path.write_text('data = "d"\nrun = "r"\nstart = "s"\nsteps = 1\nchoice_weight = 2.0\n', encoding="utf-8")
+    with pytest.raises(RecipeInvalid, match="unknown key choice_weight"):
+        read_recipe(path, ChooseRecipe)
 
 
 def test_loss_that_is_no_number_stops_the_run(data: Path, tmp_path: Path) -> None:

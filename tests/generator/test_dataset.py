@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from generator.dataset import ExampleBuilder, Passage, Seed, is_held_out, is_validation
+from generator.dataset import ExampleBuilder, Seed, SeedPassage, is_held_out, is_validation
 
 REFUSED = " [0]"
 
@@ -20,7 +20,7 @@ def _seeds(n_documents: int = 60, source: str = "shop") -> list[Seed]:
             f"You can return lamp {i} within {i + 5} days of delivery.",
             f"The shade of lamp {i} is washed by hand.",
         )
-        passage = Passage(f"document {i}", f"Lamp {i}", sentences)
+        passage = SeedPassage(f"document {i}", f"Lamp {i}", sentences)
         found.append(Seed(source, f"How long is the cable of lamp {i}?", passage, (0,)))
         found.append(Seed(source, f"When can I return lamp {i}?", passage, (2,)))
     return found
@@ -54,7 +54,7 @@ def test_gold_passage_is_not_left_out_where_the_search_brings_nothing_else() -> 
 
 
 def test_unanswerable_question_still_shows_its_passage_and_is_refused() -> None:
-    passage = Passage("d", "Lamp", ("Lamps are sold in pairs.", "A lamp weighs two kilograms."))
+    passage = SeedPassage("d", "Lamp", ("Lamps are sold in pairs.", "A lamp weighs two kilograms."))
     seed = Seed("s", "How much does a lamp weigh in space?", passage, ())
     example = ExampleBuilder([seed, *_seeds(source="s")], refusal_share=0.0).build(seed, random.Random(0))
     assert example.target() == REFUSED
@@ -82,10 +82,14 @@ def test_gold_is_usually_but_not_always_first() -> None:
 
 def test_distractors_are_what_a_search_would_bring() -> None:
     told = ("Lamps are sold in pairs.", "The heron lamp has a cord of linen.")
-    alike = [Passage(f"like {i}", "", ("A linen cord is washed by hand.", f"It is {i} metres long.")) for i in range(6)]
-    other = [Passage(f"other {i}", "", (f"Parcel {i} leaves on Monday.", "Signatures are needed.")) for i in range(90)]
+    alike = [
+        SeedPassage(f"like {i}", "", ("A linen cord is washed by hand.", f"It is {i} metres long.")) for i in range(6)
+    ]
+    other = [
+        SeedPassage(f"other {i}", "", (f"Parcel {i} leaves on Monday.", "Signatures are needed.")) for i in range(90)
+    ]
     kept = [p for p in (*alike, *other) if not is_validation(p.document)]
-    seed = Seed("s", "What is the linen cord of the heron lamp?", Passage("document 3", "", told), (1,))
+    seed = Seed("s", "What is the linen cord of the heron lamp?", SeedPassage("document 3", "", told), (1,))
     assert not is_validation(seed.passage.document)
     builder = ExampleBuilder([seed, *(Seed("s", "?", p, (0,)) for p in kept)], refusal_share=0.0)
     shown = [builder.build(seed, random.Random(i)).evidence for i in range(10)]
@@ -96,7 +100,7 @@ def test_distractors_are_what_a_search_would_bring() -> None:
 
 def test_other_sentences_of_the_right_passage_are_shown_too() -> None:
     told = tuple(f"The cable of lamp {i} is {i} metres long and grey." for i in range(12))
-    seed = Seed("s", "How long is the cable of lamp 4?", Passage("document 3", "Cables", told), (4,))
+    seed = Seed("s", "How long is the cable of lamp 4?", SeedPassage("document 3", "Cables", told), (4,))
     builder = ExampleBuilder([seed], refusal_share=0.0)
     assert any(len(builder.build(seed, random.Random(i)).evidence) > 1 for i in range(10))
 
@@ -119,7 +123,7 @@ def test_prompt_stays_short_and_has_one_to_four_snippets() -> None:
 
 
 def test_reply_replaces_the_copied_sentence_but_keeps_its_mark() -> None:
-    passage = Passage("inn", "Inn", ("Laundry services are available.",))
+    passage = SeedPassage("inn", "Inn", ("Laundry services are available.",))
     seed = Seed("r", "Is there laundry?", passage, (0,), reply="Yes, they do laundry.")
     example = ExampleBuilder([seed], refusal_share=0.0).build(seed, random.Random(0))
     assert example.target() == " Yes, they do laundry. [1]"

@@ -24,7 +24,7 @@ from generator.train.company import Knowledge, TooFewQuestions, TrainedModel, tr
 from generator.train.company_evaluation import best_possible, first_sentences, gain, measure, summarise
 from generator.train.company_examples import show
 from generator.train.recipe import CompanyRecipe, RecipeInvalid, load_company_recipe
-from generator.train.tokenizer import train_tokenizer
+from generator.train.tokenizer import MAX_VOCABULARY, load_tokenizer, train_tokenizer
 from tests.generator.small_models import OverlapFinder, no_progress, shop_passages, write_model
 
 _ROOT = Path(__file__).parents[2]
@@ -97,6 +97,13 @@ def test_same_command_again_trains_nothing_and_other_knowledge_is_another_run(
     assert fewer.run != trained.run
 
 
+def test_evidence_shown_otherwise_is_another_run(trained: TrainedModel, start: Path) -> None:
+    found = shop_passages()
+    knowledge = Knowledge(found, shown_by="another reader")
+    other = train_on(knowledge, _recipe(), start, trained.run.parent, OverlapFinder(found), no_progress)
+    assert other.run != trained.run
+
+
 def test_run_killed_after_its_dataset_goes_on_without_searching_again(start: Path, tmp_path: Path) -> None:
     passages = shop_passages()
 
@@ -162,6 +169,16 @@ def test_missing_weights_are_told(start: Path, tmp_path: Path) -> None:
         _train(empty, tmp_path)
 
 
+def test_tokenizer_with_more_tokens_than_can_be_packed_is_refused(start: Path, tmp_path: Path) -> None:
+    vast = shutil.copytree(start, tmp_path / "vast")
+    told = json.loads((vast / "tokenizer.json").read_text("utf-8"))
+    model = told["model"]
+    model["vocab"] |= {f"word{i}": len(model["vocab"]) + i for i in range(MAX_VOCABULARY)}
+    (vast / "tokenizer.json").write_text(json.dumps(told), encoding="utf-8")
+    with pytest.raises(ModelUnsuitable, match="packs at most 65,536"):
+        load_tokenizer(vast)
+
+
 def test_empty_knowledge_base_says_how_to_fill_it(start: Path, tmp_path: Path) -> None:
     with pytest.raises(TooFewQuestions, match="'shop' holds no passages") as caught:
         _train(start, tmp_path, [], collection="shop")
@@ -224,6 +241,7 @@ def test_second_process_on_one_run_is_turned_away(start: Path, tmp_path: Path) -
         ('name = "shop"\n[training]\nsteps = 0', "training.steps: Input should be greater", "docs/finetune.md"),
         ('name = "shop"\n[method]\nkind = "prefix"', "cannot be merged into the weights", "docs/finetune.md"),
         ('name = "shop"\n[method]\nkind = "dora"', "method", "docs/finetune.md"),
+        ('name = "shop"\n[method]\nkind = "adalora"\n[search]\nsteps = 2', "adalora needs 3 steps", "docs/finetune.md"),
     ],
 )
 def test_recipe_mistakes_are_named(text: str, detail: str, remedy: str, tmp_path: Path) -> None:

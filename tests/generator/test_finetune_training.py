@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 import resource
 import signal
@@ -28,7 +29,7 @@ from generator.train.finetune import finetune, load_model
 from generator.train.loop import TrainingDiverged, fit, save_model
 from generator.train.packed import load_packed, save_packed
 from generator.train.rate_search import search_rate
-from generator.train.recipe import RateSearch, TrainRecipe
+from generator.train.recipe import RateSearch, TextRecipe
 from generator.train.text_objective import TextObjective
 from generator.train.tokenizer import load_tokenizer
 from tests.generator.small_models import OverlapFinder, shop_passages, write_model
@@ -55,7 +56,7 @@ def data(start: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def _recipe(data: Path, start: Path, run: Path, **changes: object) -> TrainRecipe:
+def _recipe(data: Path, start: Path, run: Path, **changes: object) -> TextRecipe:
     told: dict[str, object] = {
         "data": data,
         "start": start,
@@ -76,15 +77,15 @@ def _recipe(data: Path, start: Path, run: Path, **changes: object) -> TrainRecip
         "threads": 1,
         **changes,
     }
-    return TrainRecipe.model_validate(told)
+    return TextRecipe.model_validate(told)
 
 
-def _objective(recipe: TrainRecipe) -> TextObjective:
+def _objective(recipe: TextRecipe) -> TextObjective:
     packed = {name: load_packed(recipe.data / f"{name}.npz") for name in ("grounded", "validation")}
     return TextObjective(recipe, packed, 0)
 
 
-def _fit(recipe: TrainRecipe, progress: ProgressListener | None = None) -> FullWeights:
+def _fit(recipe: TextRecipe, progress: ProgressListener | None = None) -> FullWeights:
     assert recipe.start is not None
     return fit(recipe, load_model(recipe.start, 0.0), _objective(recipe), progress)
 
@@ -191,12 +192,12 @@ def test_killed_process_resumes_to_the_same_weights(data: Path, start: Path, tmp
     assert _same(whole, finetune(recipe))
 
 
-def _kill_after(recipe: TrainRecipe, folder: Path, step: int) -> None:
+def _kill_after(recipe: TextRecipe, folder: Path, step: int) -> None:
     """Train in a process of its own and SIGKILL it, in whatever it does, once it has saved ``step`` or a later one."""
     script = (
         "import sys, pathlib; from generator.train.finetune import finetune; "
-        "from generator.train.recipe import TrainRecipe; "
-        "finetune(TrainRecipe.model_validate_json(pathlib.Path(sys.argv[1]).read_text()))"
+        "from generator.train.recipe import TextRecipe; "
+        "finetune(TextRecipe.model_validate_json(pathlib.Path(sys.argv[1]).read_text()))"
     )
     told = folder / "recipe.json"
     told.write_text(recipe.model_dump_json(), encoding="utf-8")
@@ -271,6 +272,16 @@ def test_learning_rate_search_finds_the_rate_that_learns_and_keeps_what_it_tried
     assert len(loads) == 3 + 2  # two trials were kept, one was lost
     other = _recipe(data, start, tmp_path / "whole")
     assert search_rate(other, search, lambda: load_model(start, 0.0), _objective(other)) == pytest.approx(found)
+
+
+def test_rate_whose_last_step_breaks_the_model_is_a_failed_trial(
+    data: Path, start: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recipe = _recipe(data, start, tmp_path)
+    objective = _objective(recipe)
+    monkeypatch.setattr(objective, "validate", lambda _: {"loss": math.nan})
+    with pytest.raises(TrainingDiverged, match="Lower both ends"):
+        search_rate(recipe, RateSearch(trials=2, steps=1), lambda: load_model(start, 0.0), objective)
 
 
 def test_search_in_which_every_rate_diverges_says_so(data: Path, start: Path, tmp_path: Path) -> None:

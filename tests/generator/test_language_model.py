@@ -200,6 +200,13 @@ def test_hub_name_that_cannot_be_reached_is_missing_with_the_remedy(tmp_path: Pa
         find_model_folder(settings, tmp_path)
 
 
+def test_hub_model_without_safetensors_is_unsuitable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "config.json").write_text("{}", encoding="utf-8")  # all that the hub had of what may be fetched
+    monkeypatch.setattr("huggingface_hub.snapshot_download", lambda name, **_: str(tmp_path))
+    with pytest.raises(ModelUnsuitable, match="pickled ones, which can run code, are not fetched"):
+        find_model_folder(GeneratorSettings(model="someone/pickled", allow_download=True), tmp_path)
+
+
 def test_cuda_asked_for_where_there_is_none_is_said(gpt2_folder: Path) -> None:
     if torch.cuda.is_available():
         pytest.skip("this machine has CUDA")

@@ -13,7 +13,7 @@ from ctranslate2.converters import TransformersConverter
 from transformers import AutoTokenizer, GPT2Config, GPT2LMHeadModel, PreTrainedTokenizerBase
 
 from domain.errors import ModelUnsuitable
-from generator.dataset import GroundedExample, Passage, Seed, is_validation
+from generator.dataset import GroundedExample, Seed, SeedPassage, is_validation
 from generator.prompt import Evidence, MarkedSentence
 from generator.train import loop, optimization
 from generator.train.adapters import FullWeights
@@ -25,7 +25,7 @@ from generator.train.loop import RunMismatch, TrainingDiverged
 from generator.train.optimization import rate_at
 from generator.train.packed import make_batch, make_copy_rows, save_packed
 from generator.train.pretrain import fresh_model, pretrain
-from generator.train.recipe import ModelShape, Stage, TrainRecipe
+from generator.train.recipe import ModelShape, Stage, TextRecipe
 from generator.train.tokenizer import train_tokenizer
 
 _STEPS = 24
@@ -36,7 +36,7 @@ def _seeds() -> list[Seed]:
     found = []
     for i in range(120):
         told = tuple(f"The {thing} of lamp {i} costs {i % 9} euros." for thing in things)
-        passage = Passage(f"document {i}", f"Lamp {i}", told)
+        passage = SeedPassage(f"document {i}", f"Lamp {i}", told)
         found.append(Seed("shop", f"What does the {things[i % 5]} of lamp {i} cost?", passage, (i % 5,)))
     return found
 
@@ -59,7 +59,7 @@ def data(tokenizer: PreTrainedTokenizerBase, tmp_path_factory: pytest.TempPathFa
     return folder
 
 
-def _recipe(data: Path, run: Path, **changes: object) -> TrainRecipe:
+def _recipe(data: Path, run: Path, **changes: object) -> TextRecipe:
     told: dict[str, object] = {
         "data": data,
         "run": run,
@@ -78,7 +78,7 @@ def _recipe(data: Path, run: Path, **changes: object) -> TrainRecipe:
         "threads": 1,
         **changes,
     }
-    return TrainRecipe.model_validate(told)
+    return TextRecipe.model_validate(told)
 
 
 def _weights(folder: Path) -> dict[str, torch.Tensor]:
@@ -245,7 +245,7 @@ def test_muon_is_left_out_where_its_16_bit_numbers_are_emulated(
 ) -> None:
     monkeypatch.setattr(optimization, "multiplies_bfloat16", lambda _: native)
     model = GPT2LMHeadModel(GPT2Config(vocab_size=64, n_positions=16, n_embd=16, n_layer=1, n_head=2))
-    recipe = TrainRecipe(data=Path("d"), run=Path("r"), steps=1, stages=(Stage(until=1, shares={"prose": 1.0}),))
+    recipe = TextRecipe(data=Path("d"), run=Path("r"), steps=1, stages=(Stage(until=1, shares={"prose": 1.0}),))
     optimizers = optimization.make_optimizers(FullWeights(model), recipe)
     assert [type(one).__name__ for one in optimizers] == kinds
     trained = [id(p) for one in optimizers for group in one.param_groups for p in group["params"]]

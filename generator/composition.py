@@ -26,7 +26,7 @@ class Weights:
     """How the two judgements are added up, in nats; ``docs/quality.md`` tells how they were chosen."""
 
     evidence: float = 1.0
-    model: float = 0.1
+    model: float = 0.02
 
 
 WEIGHTS = Weights()

@@ -50,6 +50,7 @@ class ChooseRecipe(TrainRecipe):
     final_rate: float = 0.02
     batch_tokens: int = 8192
     beside_weight: float = 3.0  # of the choice beside the evidence, next to the choices' loss by themselves
+    model_weight: float = 0.1  # of the model in that choice; more than it has when it serves, or it would learn little
     writing_weight: float = 0.1  # of the ordinary loss in nats a token, next to that in nats a choice
     later_weight: float = 0.5  # of the choices after the first: what to say next, and where to stop
     validation_examples: int = 300
@@ -180,7 +181,7 @@ def losses(scores: Scores, batch: ChoiceBatch, recipe: ChooseRecipe) -> dict[str
         "choosing": (each * weights).sum() / weights.sum(),
         "writing": -recipe.writing_weight * scores.said.mean(),
     }
-    values, right = beside_evidence(scores, batch)
+    values, right = beside_evidence(scores, batch, recipe.model_weight)
     if len(values):
         # A batch without evidence of the product's would otherwise count for one with it.
         share = len(values) / int(batch.is_first.sum())
@@ -188,7 +189,7 @@ def losses(scores: Scores, batch: ChoiceBatch, recipe: ChooseRecipe) -> dict[str
     return found
 
 
-def beside_evidence(scores: Scores, batch: ChoiceBatch, model_weight: float = WEIGHTS.model) -> tuple[Tensor, Tensor]:
+def beside_evidence(scores: Scores, batch: ChoiceBatch, model_weight: float) -> tuple[Tensor, Tensor]:
     """What ``generator.composition`` adds up for each snippet, (n_weighed, n_snippets), and which of them is right.
 
     Of the first choices that the evidence was weighed for and something shown answers.

@@ -182,7 +182,7 @@ def test_snippets_that_are_not_there_leave_the_gradient_a_number(data: Path) -> 
     long = Choice(row.prompt, [(start, end, 1), (start, end, 3)], [1], [1.0, 0.0, -1.0])
     batch = choice_batch([choice_tree(one, Vocabulary.of(_tokenizer(data))) for one in (short, long)])
     nats = torch.zeros(len(batch.sizes), int(batch.sizes.max()), requires_grad=True)
-    values, right = beside_evidence(Scores(nats, torch.zeros(1)), batch)
+    values, right = beside_evidence(Scores(nats, torch.zeros(1)), batch, model_weight=0.1)
     torch.nn.functional.cross_entropy(values, right).backward()
     assert nats.grad is not None
     assert nats.grad.isfinite().all()

@@ -14,10 +14,10 @@ from starlette.middleware.cors import CORSMiddleware
 from api.auth import require_declared_roles
 from api.bootstrap import Services
 from api.errors import add_error_handlers
-from api.hosts import accepted_hosts
+from api.hosts import accepted_hosts, is_loopback
 from api.limits import AnswerSlots
 from api.metrics import Metrics
-from api.middleware import SECURITY_HEADERS, BodyLimit, HostGuard, RequestFrame
+from api.middleware import PROBES, SECURITY_HEADERS, BodyLimit, HostGuard, RequestFrame
 from api.routes import completions, conversations, documents, generations, health, models, pages, search
 from api.startup import Startup
 
@@ -71,5 +71,6 @@ def _add_middleware(app: FastAPI, services: Services) -> None:
             allow_headers=["Authorization", "Content-Type", "Accept"],
             expose_headers=["X-Request-Id"],
         )
-    app.add_middleware(HostGuard, accepted=accepted_hosts(settings))
+    exempt = frozenset() if is_loopback(settings.host) else PROBES
+    app.add_middleware(HostGuard, accepted=accepted_hosts(settings), exempt=exempt)
     app.add_middleware(RequestFrame, metrics=app.state.metrics)

@@ -47,5 +47,8 @@ class Metrics:
     def set_fact(self, name: str, value: float) -> None:
         self._facts.labels(name).set(value)
 
+    def forget_facts(self) -> None:
+        self._facts.clear()
+
     def exposition(self) -> bytes:
         return generate_latest(self._registry)

@@ -30,7 +30,8 @@ SECURITY_HEADERS: Mapping[str, str] = {
     "Cache-Control": "no-store",
 }
 _HSTS = "max-age=31536000"
-_QUIET = frozenset(("/livez", "/readyz", "/metrics"))
+PROBES = frozenset(("/livez", "/readyz"))
+_QUIET = PROBES | {"/metrics"}
 
 
 class RequestFrame:
@@ -81,14 +82,20 @@ class RequestFrame:
 
 
 class HostGuard:
-    """Refuses a request that names a host we are not: the defence against DNS rebinding."""
+    """Refuses a request that names a host we are not: the defence against DNS rebinding.
 
-    def __init__(self, app: ASGIApp, accepted: frozenset[str] | None) -> None:
+    Args:
+        exempt: paths that any host may name. Where the server is not on loopback, those of probes, which are sent to a
+            pod's address; they tell a stranger nothing.
+    """
+
+    def __init__(self, app: ASGIApp, accepted: frozenset[str] | None, exempt: frozenset[str]) -> None:
         self._app = app
         self._accepted = accepted
+        self._exempt = exempt
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and self._accepted is not None:
+        if scope["type"] == "http" and self._accepted is not None and scope["path"] not in self._exempt:
             host = host_name(Headers(scope=scope).get("host", ""))
             if host not in self._accepted:
                 error = HostRefused(

@@ -9,7 +9,7 @@ from python_multipart.multipart import MultipartParser, parse_options_header
 
 from api.bootstrap import Services
 from api.errors import RequestMalformed, RequestTooLarge
-from api.uploads import Upload, enter_upload, safe_collection, safe_source
+from api.uploads import Upload, enter_uploads, safe_collection, safe_source
 from domain.documents import Document
 from domain.errors import InvalidInput
 from domain.jobs import Job
@@ -82,7 +82,7 @@ class UploadReceiver:
         collection = safe_collection(given.decode("utf-8", "replace"))
         for file in self._files:
             file.blob.commit()
-        return [enter_upload(self._services, file, collection) for file in self._files]
+        return enter_uploads(self._services, self._files, collection)
 
     # The parser's callbacks, in the order in which they come.
 

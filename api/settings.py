@@ -11,7 +11,7 @@ import os
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 from domain.errors import SettingsInvalid
 from generator.settings import GeneratorSettings
@@ -94,6 +94,12 @@ def load_settings() -> Settings:
         first = error.errors()[0]
         name = PREFIX + _DELIMITER.join(str(part) for part in first["loc"]).upper()
         raise SettingsInvalid(f"{name}: {first['msg']}, got {first['input']!r}.", "Correct or unset it.") from error
+    except SettingsError as error:  # pydantic-settings names the section, not the variable
+        lists = " and ".join(name for name in known if name.endswith(("_HOSTS", "_ORIGINS")) and name in os.environ)
+        raise SettingsInvalid(
+            f"{lists or 'A setting'} cannot be read: a list is written as JSON.",
+            'Write it like this: ANSWERDESK_API__ALLOWED_HOSTS=["support.example.com"]',
+        ) from error
 
 
 def setting_names() -> dict[str, str]:

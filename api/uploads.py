@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
@@ -64,22 +64,33 @@ def store_upload(
             upload.write(chunk, services.settings.ingest.max_file_bytes)
         upload.detect_type()
         blob.commit()
-        return enter_upload(services, upload, collection)
+        return enter_uploads(services, [upload], collection)[0]
 
 
-def enter_upload(services: Services, upload: Upload, collection: str) -> tuple[Document, Job | None]:
-    """Enter a file whose blob is committed; the bytes of the version that it replaces are not kept."""
-    replaced = services.documents.get_by_source(collection, upload.source)
-    accepted = services.documents.accept_upload(
-        collection=collection,
-        source=upload.source,
-        title=PurePosixPath(upload.source).stem,
-        media_type=upload.media_type,
-        size_bytes=upload.blob.size_bytes,
-        sha256=upload.blob.sha256,
-    )
-    if replaced is not None:
-        drop_blob(services, replaced.sha256)
+def enter_uploads(services: Services, uploads: Sequence[Upload], collection: str) -> list[tuple[Document, Job | None]]:
+    """Enter files whose blobs are committed; the bytes of the versions that they replace are not kept.
+
+    Those go last: a file may have the bytes that one before it replaces, as when the old version is sent along under
+    another name.
+    """
+    accepted: list[tuple[Document, Job | None]] = []
+    replaced: list[str] = []
+    for upload in uploads:
+        before = services.documents.get_by_source(collection, upload.source)
+        if before is not None:
+            replaced.append(before.sha256)
+        accepted.append(
+            services.documents.accept_upload(
+                collection=collection,
+                source=upload.source,
+                title=PurePosixPath(upload.source).stem,
+                media_type=upload.media_type,
+                size_bytes=upload.blob.size_bytes,
+                sha256=upload.blob.sha256,
+            )
+        )
+    for sha256 in replaced:
+        drop_blob(services, sha256)
     return accepted
 
 

@@ -87,7 +87,8 @@ class BlobStore:
             make_private_folder(self._root)
             part, descriptor = self._create_part()
         try:
-            with os.fdopen(descriptor, "wb") as handle:
+            # Closing writes what is still buffered, and finds the disk full once more.
+            with disk_failures(), os.fdopen(descriptor, "wb") as handle:
                 yield StagedBlob(self, part, handle)
         finally:
             part.unlink(missing_ok=True)

@@ -17,12 +17,13 @@ from typing import Any
 
 from alembic import command
 from alembic.config import Config
+from alembic.util import CommandError
 from sqlalchemy import Connection, Engine, event, select, text
 from sqlalchemy import create_engine as sqlalchemy_create_engine
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
-from domain.errors import SettingsInvalid
+from domain.errors import SettingsInvalid, StorageUnreachable
 from storage.transactions import WRITES, reading, writing
 
 _log = logging.getLogger(__name__)
@@ -73,7 +74,11 @@ def ping(engine: Engine) -> None:
 
 
 def upgrade_schema(engine: Engine) -> None:
-    """Brings the schema to the newest revision; nothing to do is fine. Processes that start at once queue up."""
+    """Brings the schema to the newest revision; nothing to do is fine. Processes that start at once queue up.
+
+    Raises:
+        StorageUnreachable: also when the schema is one that only a newer release knows.
+    """
     config = Config()
     config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
     config.set_main_option("path_separator", "os")
@@ -81,7 +86,13 @@ def upgrade_schema(engine: Engine) -> None:
         if engine.dialect.name == "postgresql":
             connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _UPGRADE_LOCK})
         config.attributes["connection"] = connection
-        command.upgrade(config, "head")
+        try:
+            command.upgrade(config, "head")
+        except CommandError as error:
+            raise StorageUnreachable(
+                f"The database has a schema that this release does not know: {error}.",
+                "Start the newer release that wrote it, or use a copy of the database from before.",
+            ) from error
 
 
 def _create_sqlite_engine(url: URL, busy_seconds: float) -> Engine:

@@ -12,6 +12,7 @@ from domain.errors import AnswerdeskError, InvalidInput, StorageBusy, StorageFul
 
 # https://www.sqlite.org/rescode.html, primary codes: the low byte of the extended one
 _SQLITE_BUSY, _SQLITE_LOCKED, _SQLITE_IOERR, _SQLITE_FULL, _SQLITE_CANTOPEN = 5, 6, 10, 13, 14
+_SQLITE_READONLY, _SQLITE_CORRUPT, _SQLITE_NOTADB = 8, 11, 26
 # https://www.postgresql.org/docs/current/errcodes-appendix.html
 _POSTGRES_BUSY = frozenset(("40001", "40P01", "55P03", "57014"))  # serialisation, deadlock, lock wait, cancelled
 _POSTGRES_FULL = frozenset(("53100", "53200"))  # disk full, out of memory
@@ -67,6 +68,13 @@ def _translate_sqlite(code: int) -> AnswerdeskError | None:
     # A write that meets a file size limit or a full disk part-way reports an I/O error rather than "full".
     if code in (_SQLITE_FULL, _SQLITE_IOERR):
         return _full()
+    if code in (_SQLITE_CORRUPT, _SQLITE_NOTADB):
+        return StorageUnreachable(
+            "The database file is damaged, or no SQLite database.",
+            "Put a copy from before in its place; with no file there, Answerdesk starts with an empty one.",
+        )
+    if code == _SQLITE_READONLY:
+        return StorageUnreachable("The database file may not be written.", "Check its owner and its permissions.")
     return _unreachable() if code == _SQLITE_CANTOPEN else None
 
 

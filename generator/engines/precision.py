@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from domain.processor import multiplies_16_bit_floats
+from domain.processor import gains_from_16_bit_floats, multiplies_16_bit_floats
 
 
 def multiplies_bfloat16(device: torch.device) -> bool:
@@ -13,4 +13,5 @@ def multiplies_bfloat16(device: torch.device) -> bool:
 
 
 def best_precision(device: torch.device) -> torch.dtype:
-    return torch.bfloat16 if multiplies_bfloat16(device) else torch.float32
+    is_faster = device.type != "cpu" or gains_from_16_bit_floats(torch.cpu.get_capabilities())
+    return torch.bfloat16 if is_faster else torch.float32

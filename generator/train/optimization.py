@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 import torch
 
-from generator.engines.precision import multiplies_bfloat16
+from generator.engines.precision import best_precision, multiplies_bfloat16
 from generator.train.adapters import FullWeights
 from generator.train.recipe import TrainRecipe
 
@@ -52,6 +52,6 @@ def rate_at(step: int, way: float, recipe: TrainRecipe) -> float:
 
 
 def mixed_precision(device: torch.device, recipe: TrainRecipe) -> torch.autocast:
-    """bfloat16 where the recipe wants it; ``auto`` where the hardware multiplies it, which old processors emulate."""
-    wanted = recipe.precision == "bf16" or (recipe.precision == "auto" and multiplies_bfloat16(device))
+    """bfloat16 where the recipe wants it; ``auto`` where the hardware is faster with it."""
+    wanted = recipe.precision == "bf16" or (recipe.precision == "auto" and best_precision(device) is torch.bfloat16)
     return torch.autocast(device.type, torch.bfloat16, enabled=wanted)

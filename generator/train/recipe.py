@@ -116,7 +116,7 @@ class TrainRecipe(_Frozen):
     dropout: float = 0.0
     checkpoint_every: int = 200
     validate_every: int = 200
-    precision: Precision = "bf16"  # "auto": bf16 where the processor computes it, else fp32
+    precision: Precision = "bf16"  # "auto": bf16 where it is faster, else fp32
     compile: bool = False
     threads: int = 2  # 0 takes every core
 

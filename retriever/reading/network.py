@@ -18,7 +18,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 from transformers import BertConfig, BertModel
 
-from retriever.bert import multiplies_bfloat16
+from domain.processor import gains_from_16_bit_floats
 from retriever.embedder import bundled_model_path
 
 WEIGHTS_FILE = "reader.safetensors"
@@ -164,7 +164,8 @@ class ReaderModel(nn.Module):
 
     def _mixed_precision(self) -> torch.autocast:
         device = self.device.type
-        return torch.autocast(device, torch.bfloat16, enabled=device == "cuda" or multiplies_bfloat16())
+        is_faster = device == "cuda" or gains_from_16_bit_floats(torch.cpu.get_capabilities())
+        return torch.autocast(device, torch.bfloat16, enabled=is_faster)
 
 
 def load_reader(folder: Path | None, dropout: float = 0.0, attention: str = "sdpa") -> ReaderModel:

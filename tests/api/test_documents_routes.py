@@ -281,6 +281,12 @@ def test_replaced_version_leaves_no_bytes_behind(desk: Desk) -> None:
     assert [path.name for path in _stored_files(desk)] == [newer["sha256"]]
 
 
+def test_old_version_sent_along_under_another_name_keeps_its_bytes(desk: Desk) -> None:
+    desk.ingest(("prices.md", RETURNS))
+    newer = desk.ingest(("prices.md", RETURNS + b"\nNow with a ribbon."), ("prices-2024.md", RETURNS))
+    assert {path.name for path in _stored_files(desk)} == {document["sha256"] for document in newer}
+
+
 def test_bytes_that_another_document_has_too_stay(desk: Desk) -> None:
     first, _ = desk.ingest(("one.md", RETURNS), ("two.md", RETURNS))
     desk.staff("DELETE", f"/v1/documents/{first['document_id']}")

@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 
 from domain.access import AccessRole
+from domain.errors import StorageUnreachable
 from tests.api.conftest import Desk, OpenDesk
 from tests.fakes import ScriptedLanguageModel
 
@@ -67,6 +68,17 @@ def test_metrics_count_requests_by_route_template(shared_desk: Desk) -> None:
     assert line in text
     assert "secret" not in text
     assert 'answerdesk_fact{name="documents"} 0.0' in text
+
+
+def test_metrics_of_the_process_outlive_the_database(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    def gone() -> int:
+        raise StorageUnreachable("The database cannot be reached.", "Start it.")
+
+    assert 'answerdesk_fact{name="documents"}' in desk.client.get("/metrics").text
+    monkeypatch.setattr(desk.services.jobs, "count_queued", gone)
+    text = desk.client.get("/metrics").text
+    assert "answerdesk_requests_total" in text
+    assert "answerdesk_fact{" not in text
 
 
 def test_metrics_elsewhere_need_an_admin_key_or_the_token(open_desk: OpenDesk) -> None:

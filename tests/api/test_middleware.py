@@ -67,9 +67,15 @@ def test_loopback_names_are_accepted(shared_desk: Desk, host: str) -> None:
 
 def test_configured_host_name_is_accepted_beside_the_bound_address(open_desk: OpenDesk) -> None:
     desk = open_desk(host="192.0.2.7", allowed_hosts=("desk.example",))
-    assert desk.client.get("/livez", headers={"Host": "desk.example"}).status_code == 200
-    assert desk.client.get("/livez", headers={"Host": "192.0.2.7:8000"}).status_code == 200
-    assert desk.client.get("/livez", headers={"Host": "other.example"}).status_code == 421
+    assert desk.client.get("/", headers={"Host": "desk.example"}).status_code == 200
+    assert desk.client.get("/", headers={"Host": "192.0.2.7:8000"}).status_code == 200
+    assert desk.client.get("/", headers={"Host": "other.example"}).status_code == 421
+
+
+def test_probes_may_name_the_address_of_a_pod(open_desk: OpenDesk) -> None:
+    desk = open_desk(host="0.0.0.0", allowed_hosts=("desk.example",))
+    pod = {"Host": "10.1.2.3:8000"}
+    assert [desk.client.get(path, headers=pod).status_code for path in ("/livez", "/readyz", "/")] == [200, 200, 421]
 
 
 def test_json_body_over_the_limit_is_refused_by_its_length(open_desk: OpenDesk) -> None:

@@ -30,6 +30,13 @@ def test_misspelt_setting_is_refused_and_the_nearest_one_named(
     assert meant in caught.value.remedy
 
 
+def test_list_that_is_not_json_is_told_with_an_example(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ANSWERDESK_API__ALLOWED_HOSTS", "support.example.com")
+    with pytest.raises(SettingsInvalid, match="ANSWERDESK_API__ALLOWED_HOSTS cannot be read") as caught:
+        load_settings()
+    assert '["support.example.com"]' in caught.value.remedy
+
+
 def test_value_out_of_range_names_the_setting_and_the_value(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ANSWERDESK_RETRIEVER__TOP_K", "0")
     with pytest.raises(SettingsInvalid, match=r"ANSWERDESK_RETRIEVER__TOP_K.*'0'"):

@@ -120,14 +120,18 @@ def test_sweeping_before_the_first_upload_is_fine(blobs: BlobStore) -> None:
     assert blobs.sweep() == 0
 
 
-def test_a_full_disk_is_reported_and_leaves_nothing(tmp_path: Path) -> None:
-    """In a child process whose files may not exceed 64 KiB; the kernel then refuses the write as a full disk would."""
+@pytest.mark.parametrize(("size", "most"), [(100_000, 65_536), (1_000, 500)])
+def test_a_full_disk_is_reported_and_leaves_nothing(size: int, most: int, tmp_path: Path) -> None:
+    """In a child process whose files may not exceed ``most`` bytes; the kernel then refuses as a full disk would.
+
+    A small blob meets the limit when its buffer is written.
+    """
     script = (
         "import resource, sys; from pathlib import Path\n"
         "from domain.errors import StorageFull; from storage.blobs import BlobStore\n"
-        "resource.setrlimit(resource.RLIMIT_FSIZE, (65536, 65536))\n"
+        f"resource.setrlimit(resource.RLIMIT_FSIZE, ({most}, {most}))\n"
         f"try:\n    with BlobStore(Path({str(tmp_path / 'blobs')!r})).stage() as staged:\n"
-        "        staged.write(b'x' * 100_000); staged.commit()\n"
+        f"        staged.write(b'x' * {size}); staged.commit()\n"
         "except StorageFull:\n    sys.exit(7)"
     )
     assert issubclass(StorageFull, Exception)

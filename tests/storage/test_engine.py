@@ -153,6 +153,20 @@ def test_a_full_sqlite_is_reported_and_stays_intact(sqlite_path: Path) -> None:
     engine.dispose()
 
 
+def test_a_schema_of_a_newer_release_is_told(engine: Engine) -> None:
+    with writing(engine) as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    with pytest.raises(StorageUnreachable, match="this release does not know"):
+        upgrade_schema(engine)
+
+
+def test_a_file_that_is_no_database_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "answerdesk.db"
+    path.write_bytes(b"these are notes, and no database. " * 200)
+    with pytest.raises(StorageUnreachable, match="no SQLite database"):
+        upgrade_schema(create_database_engine(f"sqlite:///{path}"))
+
+
 def test_an_absent_server_is_unreachable(tmp_path: Path) -> None:
     with pytest.raises(StorageUnreachable):
         ping(create_database_engine(f"postgresql://postgres@/postgres?host={tmp_path}"))

@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from transformers import BertConfig, BertModel
 
 from domain.processor import gains_from_16_bit_floats
+from retriever.bert import multiplies_bfloat16
 from retriever.embedder import bundled_model_path
 
 WEIGHTS_FILE = "reader.safetensors"
@@ -164,8 +165,8 @@ class ReaderModel(nn.Module):
 
     def _mixed_precision(self) -> torch.autocast:
         device = self.device.type
-        is_faster = device == "cuda" or gains_from_16_bit_floats(torch.cpu.get_capabilities())
-        return torch.autocast(device, torch.bfloat16, enabled=is_faster)
+        gains = multiplies_bfloat16() and gains_from_16_bit_floats(torch.cpu.get_capabilities())
+        return torch.autocast(device, torch.bfloat16, enabled=device == "cuda" or gains)
 
 
 def load_reader(folder: Path | None, dropout: float = 0.0, attention: str = "sdpa") -> ReaderModel:

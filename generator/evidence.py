@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +18,7 @@ from domain.documents import Passage, ScoredPassage
 from domain.protocols import Embedder, PassageToRead, Reader, SearchResult
 from domain.text import Span, count_words, is_table_row, sentence_spans, words
 from generator.answer_types import expected_types, holds_type
+from generator.condense import is_follow_up
 from generator.prompt import Evidence
 from generator.search_plan import PlannedSearch
 from generator.wording import content_words, stems
@@ -133,7 +134,8 @@ def score_sentences(
 ) -> EvidenceFound:
     """Every sentence of the passages, judged by words and vectors, and by a ``reader`` where there is one.
 
-    Without a reader the first 80 sentences are judged, those of the best passages first.
+    Without a reader the first 80 sentences are judged, those of the best passages first. A question of its own that
+    seems to be answered by what was said last is read once more, without what was said before.
     """
     found = candidates(result)
     if not found:
@@ -141,6 +143,16 @@ def score_sentences(
     if reader is None:
         found = found[:_MAX_SENTENCES_SCORED]
         return judge(planned, found, candidate_cosines(result, found, embedder))
+    judged = _read_and_judge(planned, result, found, embedder, reader)
+    if planned.before and not is_follow_up(planned.part) and _plain(judged.sentences[0].text) in _plain(planned.told):
+        # Behind what was said last, what was said last reads like the answer to anything.
+        return _read_and_judge(replace(planned, before=""), result, found, embedder, reader)
+    return judged
+
+
+def _read_and_judge(
+    planned: PlannedSearch, result: SearchResult, found: Sequence[Candidate], embedder: Embedder, reader: Reader
+) -> EvidenceFound:
     read = read_candidates(planned, result, reader)
     best = np.argsort(-read)[:_EMBEDDED]
     embedded = candidate_cosines(result, [found[i] for i in best], embedder)

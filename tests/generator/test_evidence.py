@@ -13,7 +13,7 @@ from generator.evidence import EvidenceFound, ScoredSentence, choose_snippets, h
 from generator.refusal import RefusalModel
 from generator.search_plan import PlannedSearch
 from generator.settings import GeneratorSettings
-from tests.fakes import HashEmbedder
+from tests.fakes import HashEmbedder, MarkedReader
 
 EMBEDDER = HashEmbedder(2048)
 REFUSAL = RefusalModel(-1.0, {"top_cosines": 1.0, "least_cover": 1.0})
@@ -150,6 +150,20 @@ def test_what_was_said_in_the_last_answer_stands_behind_its_equals() -> None:
     said = first("")
     assert first(f"Hello! {said.upper()} [1] Bye.") != said
     assert first("Tyres cost a lot.") == said
+
+
+def test_question_of_its_own_that_the_last_answer_seems_to_answer_is_read_without_it() -> None:
+    told, before = "The frame has a warranty of ten years.", "how long is the warranty The frame has a warranty"
+
+    def contexts(question: str, mark: str) -> list[str]:
+        reader = MarkedReader(mark)
+        result = SearchResult((_hit(WARRANTY),), None, EMBEDDER.encode_queries([question])[0])
+        score_sentences(PlannedSearch(question, question, None, told, before), result, EMBEDDER, reader)
+        return [context for _, context in reader.asked]
+
+    assert contexts("do you sell carpets", "warranty") == [before, ""]
+    assert contexts("do you sell carpets", "photographs") == [before]
+    assert contexts("and for how long", "warranty") == [before]
 
 
 def test_bare_yes_is_not_chosen_for_itself() -> None:
